@@ -1,0 +1,1 @@
+"""Jump boxes in Azure that exist only while someone needs them."""

@@ -1,0 +1,44 @@
+"""Whether a stack needs a pass now: asked by the reconciler before it works, and by the sweep before it rings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from lifecycle.due import EARLY
+from lifecycle.model import StackIntent
+from lifecycle.ports import Table, Tables
+from lifecycle.rows import StackRows, stack_rows
+from lifecycle.schedule import Schedule
+from lifecycle.timetable import Timetable
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """A stack's rows and schedules, as read just now."""
+
+    rows: StackRows
+    intent: StackIntent
+    schedules: Mapping[str, Schedule]
+    revision: str
+    """Changes with every word of people about this stack, and with every change of a schedule it follows."""
+
+    def due(self, now: datetime) -> bool:
+        """Say whether something was asked since the last pass, or the time it set itself has come."""
+        status = self.rows.status.value
+        at = status.look_again_at
+        return self.revision != status.revision or (at is not None and at <= now + EARLY)
+
+
+async def read_agenda(tables: Tables, timetable: Timetable, stack: str) -> Agenda | None:
+    """Read a stack; None where people want nothing of it any more, or never did."""
+    rows = stack_rows(stack, await tables.query(Table.STACKS, stack))
+    if rows.intent is None:
+        return None
+    found = await timetable.of({box.value.schedule for box in rows.boxes.values()})
+    marks = "".join(f"|{name}={version}" for name, (_, version) in sorted(found.items()))
+    revision = hashlib.sha256((rows.revision + marks).encode()).hexdigest()[:16]
+    schedules = {name: schedule for name, (schedule, _) in found.items()}
+    return Agenda(rows, rows.intent.value, schedules, revision)

@@ -1,0 +1,1 @@
+"""The only folder that speaks Azure: each module is one port's real adapter."""

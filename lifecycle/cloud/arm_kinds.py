@@ -1,0 +1,74 @@
+"""Which call of the SDK a kind of resource needs: changes when we manage another kind or the SDK renames a call."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from lifecycle.model import Kind, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Where the SDK keeps the operations of a kind, and what changing its tags is called there."""
+
+    client: Literal["network", "compute"]
+    operations: str
+    tag: Literal["begin_update", "update_tags"] = "update_tags"
+
+
+CALLS: dict[Kind, Calls] = {
+    Kind.VNET: Calls("network", "virtual_networks"),
+    Kind.NSG: Calls("network", "network_security_groups"),
+    Kind.ADDRESS: Calls("network", "public_ip_addresses"),
+    Kind.NAT: Calls("network", "nat_gateways"),
+    Kind.NIC: Calls("network", "network_interfaces"),
+    Kind.BASTION: Calls("network", "bastion_hosts", tag="begin_update"),
+    Kind.VM: Calls("compute", "virtual_machines", tag="begin_update"),
+    Kind.EXTENSION: Calls("compute", "virtual_machine_extensions", tag="begin_update"),
+    Kind.DISK: Calls("compute", "disks", tag="begin_update"),
+}
+"""Every kind but the auto-shutdown schedules, for which there is no SDK here."""
+
+
+def ends_at_once(verb: Verb, kind: Kind) -> bool:
+    """Say whether a call is over when it is answered, so that there is never anything to follow."""
+    return kind is Kind.SHUTDOWN or (verb is Verb.TAG and CALLS[kind].tag == "update_tags")
+
+
+SCHEDULE_API = "2018-09-15"
+"""The api-version of ``Microsoft.DevTestLab/schedules``; its calls are synchronous."""
+
+_SCOPE_SEGMENTS = 7  # nothing, subscriptions, its id, resourceGroups, its name, providers, the provider
+
+
+_NAME = re.compile(r"(?!\.+\Z)[\w.()-]+\Z", re.ASCII)
+"""What a resource may be called: nothing that would end a path or climb in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The one resource group the app works in; its role assignment ends there too."""
+
+    subscription_id: str
+    resource_group: str
+
+    def names(self, kind: Kind, arm_id: str) -> tuple[str, ...]:
+        """Take the resource's names, outermost first, from its ARM id (whose words ARM writes in any case).
+
+        Raises ValueError for an id of another kind, subscription or group: such a request is a bug.
+        """
+        segments = arm_id.split("/")
+        scope, rest = segments[:_SCOPE_SEGMENTS], segments[_SCOPE_SEGMENTS:]
+        expected = ["", "subscriptions", self.subscription_id, "resourcegroups", self.resource_group, "providers"]
+        found_kind = "/".join([*scope[-1:], *rest[::2]])
+        names = tuple(rest[1::2])
+        if (
+            [part.lower() for part in scope[:-1]] != [part.lower() for part in expected]
+            or found_kind.lower() != kind.value.lower()
+            or len(rest) != 2 * len(names)
+            or not all(_NAME.match(name) for name in names)
+        ):
+            raise ValueError(f"not the id of a {kind} in {self.resource_group}: {arm_id}")
+        return names

@@ -1,0 +1,357 @@
+"""What people ask: each command checks, writes an intent, and rings. None of them speaks to Azure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from lifecycle import due
+from lifecycle.asks import BoxAsk, check
+from lifecycle.audit import Entry, append
+from lifecycle.faults import Conflict
+from lifecycle.model import BOXES_PER_STACK, BoxIntent, Login, Outbound, Sku, StackIntent
+from lifecycle.people import Person, Role
+from lifecycle.ports import Bell, Change, Clock, Insert, Put, Queue, Replace, Row, Table, Tables
+from lifecycle.ranges import claim_range
+from lifecycle.refusals import Missing, Stale, Taken, Unwanted
+from lifecycle.rows import BOX, DISCONNECT, INTENT, StackRows, instant_of, instant_text, row_of, stack_rows
+from lifecycle.settings import Settings
+from lifecycle.timetable import Timetable
+
+TRIES = 10
+"""Somebody else's write may come between reading and writing; so many in a row are a bug."""
+STACKS_TRIED = 50
+"""How many numbered stacks are tried for a box whose stack nobody named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A box's full name."""
+
+    stack: str
+    box: str
+
+
+class Commands:
+    """Writes what people want. Every one answers with where the box is, or raises a Refusal."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        bell: Bell,
+        clock: Clock,
+        settings: Settings,
+        timetable: Timetable,
+        throwaway_key: Callable[[], str],
+    ) -> None:
+        self.tables = tables
+        self.bell = bell
+        self.clock = clock
+        self.settings = settings
+        self.timetable = timetable
+        self.throwaway_key = throwaway_key
+        """Makes the public half of a key whose private half nobody keeps: ARM wants one even for Entra login."""
+
+    # -- asking for a box ----------------------------------------------------------------------------------
+
+    async def ask(self, person: Person, ask: BoxAsk, key: str | None = None) -> Where:
+        """Have a box made. ``key`` (Idempotency-Key) makes a repeated request the same box."""
+        person.must_be(Role.USER)
+        if ask.owner not in (None, person.name):
+            person.must_be(Role.OPERATOR)
+        now = await self.clock.read()
+        await check(ask, self.settings, self.timetable, now)
+        once = _Once(self.tables, person, key, ask)
+        incarnation = once.mark or uuid4().hex[:16]
+        earlier = await once.outcome()
+        if earlier:
+            ask = replace(ask, stack=str(earlier["stack"]), name=str(earlier["name"]))
+        for _ in range(TRIES):
+            rows = await self._stack_for(ask)
+            ask_here = replace(ask, stack=rows.name, name=ask.name or _free_name(rows, ask.owner or person.name))
+            where = Where(rows.name, str(ask_here.name))
+            if _is_same(rows, where.box, incarnation):
+                return where
+            _check_room(rows, ask_here)
+            if earlier is None:
+                earlier = await once.settle({"stack": where.stack, "name": where.box}, now)
+                if (earlier["stack"], earlier["name"]) != (where.stack, where.box):
+                    ask = replace(ask, stack=str(earlier["stack"]), name=str(earlier["name"]))
+                    continue
+            try:
+                await self._write_box(person, ask_here, rows, incarnation, now)
+            except Conflict:
+                continue
+            await self._tell(where.stack, now, Entry(person.name, "ask", where.box, "done", ask.reason or ""))
+            return where
+        raise Taken("too many people are changing this stack just now; try again", "stack")
+
+    async def _stack_for(self, ask: BoxAsk) -> StackRows:
+        """Find the stack a box goes into: the named one, or the first numbered one that fits."""
+        if ask.stack:
+            return await self._rows(ask.stack)
+        for number in range(1, STACKS_TRIED + 1):
+            name = self.settings.default_stack if number == 1 else f"{self.settings.default_stack}-{number}"
+            rows = await self._rows(name)
+            if _room(rows) > 0 and (rows.intent is None or not _differences(ask, rows.intent.value)):
+                return rows
+        raise Taken(f"{STACKS_TRIED} stacks are full; name one, or retire some boxes", "stack")
+
+    async def _rows(self, stack: str) -> StackRows:
+        return stack_rows(stack, await self.tables.query(Table.STACKS, stack))
+
+    async def _write_box(self, person: Person, ask: BoxAsk, rows: StackRows, incarnation: str, now: datetime) -> None:
+        """Write the stack's intent and the box's in one batch; the stack's too where it exists, so it cannot close."""
+        box = self._box_of(person, ask, incarnation, now)
+        old = rows.boxes.get(box.name)
+        box_row = row_of(f"{BOX}{box.name}", box, old.etag if old else "")
+        if rows.intent:
+            same = replace(rows.intent.value, changes=rows.intent.value.changes + 1)
+            stack_change: Change = Replace(row_of(INTENT, same, rows.intent.etag))
+        else:
+            address_range = await claim_range(self.tables, self.settings, rows.name, now)
+            stack_change = Insert(row_of(INTENT, self._stack_of(person, ask, address_range, now)))
+        await due.note(self.tables, due.Due(now, rows.name))
+        changes = [stack_change, Replace(box_row) if old else Insert(box_row)]
+        await self.tables.commit(Table.STACKS, rows.name, changes)
+
+    def _stack_of(self, person: Person, ask: BoxAsk, address_range: str, now: datetime) -> StackIntent:
+        return StackIntent(
+            region=ask.region or self.settings.region,
+            sku=ask.sku or Sku.BASIC,
+            outbound=ask.outbound or Outbound.DEFAULT,
+            keep_public_ip=bool(ask.keep_public_ip),
+            address_range=address_range,
+            created_at=now,
+            created_by=person.name,
+        )
+
+    def _box_of(self, person: Person, ask: BoxAsk, incarnation: str, now: datetime) -> BoxIntent:
+        login = ask.login or (Login.KEY if ask.ssh_public_key else Login.ENTRA)
+        return BoxIntent(
+            name=str(ask.name),
+            incarnation=incarnation,
+            owner=ask.owner or person.name,
+            requested_by=person.name,
+            requested_at=now,
+            reason=ask.reason or "",
+            hours=ask.hours or self.settings.policy.lease_hours,
+            schedule=ask.schedule or "office",
+            vm_size=ask.vm_size or self.settings.vm_sizes[0],
+            login=login,
+            ssh_public_key=ask.ssh_public_key or self.throwaway_key(),
+            start_at=ask.start_at,
+        )
+
+    # -- words about a box ---------------------------------------------------------------------------------
+
+    async def extend(
+        self, person: Person, where: Where, hours: float, reason: str, *, match: str | None, key: str | None
+    ) -> Where:
+        """Lengthen a lease by ``hours``, up to the longest lease of the house."""
+        longest = self.settings.policy.longest_lease_hours
+        once = _Once(self.tables, person, key, ("extend", where, hours))
+
+        async def change(box: BoxIntent, now: datetime) -> BoxIntent:
+            earlier = await once.outcome()
+            total = float(earlier["hours"]) if earlier else box.hours + hours
+            if total > longest:
+                rule = f"the whole lease may be {longest:g} hours at most; it is {box.hours:g} and would be {total:g}"
+                raise Unwanted(rule, "hours")
+            settled = earlier or await once.settle({"hours": total}, now)
+            return replace(box, hours=max(box.hours, float(settled["hours"])), word=_word(person, reason))
+
+        return await self._say(person, where, "extend", reason, match, change)
+
+    async def wake(
+        self, person: Person, where: Where, hours: float | None, reason: str, *, match: str | None, key: str | None
+    ) -> Where:
+        """Hold a box open for ``hours``; when nobody says how long, until closing, or a while outside its hours."""
+        once = _Once(self.tables, person, key, ("wake", where, hours))
+
+        async def change(box: BoxIntent, now: datetime) -> BoxIntent:
+            until = now + timedelta(hours=hours) if hours else await self._hold_until(box, now)
+            settled = await once.settle({"until": instant_text(until), "at": instant_text(now)}, now)
+            woken_at = instant_of(str(settled["at"]))
+            if box.woken_at == woken_at:
+                return box
+            until = instant_of(str(settled["until"]))
+            return replace(box, hold_until=until, woken_at=woken_at, parked_at=None, word=_word(person, reason))
+
+        return await self._say(person, where, "wake", reason, match, change)
+
+    async def _hold_until(self, box: BoxIntent, now: datetime) -> datetime:
+        schedule, _ = (await self.timetable.of({box.schedule}))[box.schedule]
+        least = now + timedelta(hours=self.settings.policy.wake_hours)
+        span = schedule.span_at(now)
+        return max(span.until_at, least) if span.open and span.until_at else least
+
+    async def park(self, person: Person, where: Where, reason: str, *, match: str | None) -> Where:
+        """Deallocate a box until its next window or a wake."""
+
+        async def change(box: BoxIntent, now: datetime) -> BoxIntent:
+            return replace(box, parked_at=now, hold_until=None, word=_word(person, reason))
+
+        return await self._say(person, where, "park", reason, match, change)
+
+    async def retire(self, person: Person, where: Where, reason: str, *, match: str | None) -> Where:
+        """End a box: all of it goes, its disk too. Said twice it is the same."""
+
+        async def change(box: BoxIntent, now: datetime) -> BoxIntent:
+            return box if box.retired_at else replace(box, retired_at=now, word=_word(person, reason))
+
+        return await self._say(person, where, "retire", reason, match, change, even_retired=True)
+
+    async def _say(
+        self,
+        person: Person,
+        where: Where,
+        action: str,
+        reason: str,
+        match: str | None,
+        change: Callable[[BoxIntent, datetime], Awaitable[BoxIntent]],
+        *,
+        even_retired: bool = False,
+    ) -> Where:
+        """Change a box's intent by compare-and-swap, note it, and ring."""
+        now = await self.clock.read()
+        for _ in range(TRIES):
+            rows = await self._rows(where.stack)
+            stored = rows.boxes.get(where.box)
+            if stored is None:
+                raise Missing(f"there is no box {where.stack}/{where.box}")
+            box = stored.value
+            person.must_own(box.owner, f"{where.stack}/{where.box}")
+            if match not in (None, "*", tag_of(stored.etag)):
+                raise Stale(f"{where.stack}/{where.box} has changed since; read it again", "If-Match")
+            if rows.is_gone(where.box) or (box.retired_at and not even_retired):
+                if even_retired:
+                    return where
+                raise Taken(f"{where.stack}/{where.box} is being retired, or gone; ask for a new one", "name")
+            changed = await change(box, now)
+            if changed == box:
+                return where
+            await due.note(self.tables, due.Due(now, where.stack))
+            try:
+                await self.tables.commit(
+                    Table.STACKS, where.stack, [Replace(row_of(f"{BOX}{where.box}", changed, stored.etag))]
+                )
+            except Conflict:
+                continue
+            await self._tell(where.stack, now, Entry(person.name, action, where.box, "done", reason))
+            return where
+        raise Taken("too many people are changing this box just now; try again", "name")
+
+    async def disconnect(self, person: Person, stack: str, session_id: str, reason: str) -> None:
+        """Have a session ended."""
+        rows = await self._rows(stack)
+        session = rows.status.value.sessions.get(session_id)
+        if session is None:
+            raise Missing(f"there is no session {session_id} in stack {stack}")
+        box = rows.boxes.get(session.box)
+        person.must_own(box.value.owner if box else "", f"the session {session_id}")
+        now = await self.clock.read()
+        name = hashlib.sha256(session_id.encode()).hexdigest()[:32]
+        cells = {"session_id": session_id, "by": person.name, "reason": reason}
+        await due.note(self.tables, due.Due(now, stack))
+        await self.tables.commit(Table.STACKS, stack, [Put(Row(f"{DISCONNECT}{name}", cells))])
+        await self._tell(stack, now, Entry(person.name, "disconnect", session_id, "intended", reason))
+
+    async def _tell(self, stack: str, now: datetime, entry: Entry) -> None:
+        await append(self.tables, stack, now, [entry])
+        await self.bell.ring(Queue.RECONCILE, stack)
+
+
+class _Once:
+    """One Idempotency-Key of one person: what was settled when it was first used.
+
+    The row is written before the intent, so that a request repeated after any crash settles on the same thing.
+    """
+
+    def __init__(self, tables: Tables, person: Person, key: str | None, what: object) -> None:
+        self.tables = tables
+        self.partition = hashlib.sha256(person.name.encode()).hexdigest()[:32]
+        self.key = hashlib.sha256(key.encode()).hexdigest() if key else None
+        self.fingerprint = hashlib.sha256(repr(what).encode()).hexdigest()
+
+    @property
+    def mark(self) -> str | None:
+        """What a box made under this key is recognised by."""
+        return hashlib.sha256(f"{self.partition}{self.key}".encode()).hexdigest()[:16] if self.key else None
+
+    async def outcome(self) -> dict[str, Any] | None:
+        """Read what was settled; None where nothing was. Raises Unwanted where the key meant something else."""
+        row = await self.tables.get(Table.REQUESTS, self.partition, self.key) if self.key else None
+        if row is None:
+            return None
+        if row.values["fingerprint"] != self.fingerprint:
+            raise Unwanted("this key was used for a different request", "Idempotency-Key")
+        outcome: dict[str, Any] = json.loads(str(row.values["outcome"]))
+        return outcome
+
+    async def settle(self, outcome: dict[str, Any], now: datetime) -> dict[str, Any]:
+        """Settle on an outcome, or learn what was settled before."""
+        if self.key is None:
+            return outcome
+        cells = {"fingerprint": self.fingerprint, "outcome": json.dumps(outcome), "at": instant_text(now)}
+        try:
+            await self.tables.commit(Table.REQUESTS, self.partition, [Insert(Row(self.key, cells))])
+        except Conflict:
+            return await self.outcome() or outcome
+        return outcome
+
+
+def tag_of(etag: str) -> str:
+    """Make a row's version fit for an ETag header."""
+    return f'"{hashlib.sha256(etag.encode()).hexdigest()[:16]}"'
+
+
+def _word(person: Person, reason: str) -> str:
+    return f"{reason} ({person.name})" if reason else f"by {person.name}"
+
+
+def _is_same(rows: StackRows, box: str, incarnation: str) -> bool:
+    return box in rows.boxes and rows.boxes[box].value.incarnation == incarnation
+
+
+def _room(rows: StackRows) -> int:
+    return BOXES_PER_STACK - sum(not rows.is_gone(name) for name in rows.boxes)
+
+
+def _check_room(rows: StackRows, ask: BoxAsk) -> None:
+    """Refuse a box that its stack has no place for. Raises Taken."""
+    name = str(ask.name)
+    if name in rows.boxes and not rows.is_gone(name):
+        raise Taken(f"there is a box {rows.name}/{name} already; choose another name, or retire it", "name")
+    if _room(rows) < 1:
+        raise Taken(f"stack {rows.name} has {BOXES_PER_STACK} boxes, which is the most one may have", "stack")
+    if rows.intent:
+        for field, there in _differences(ask, rows.intent.value).items():
+            raise Taken(f"stack {rows.name} exists with {field} {there}; leave it out or choose another stack", field)
+
+
+def _differences(ask: BoxAsk, stack: StackIntent) -> dict[str, object]:
+    """Name the stack-wide choices in which a request differs from what exists."""
+    asked = {
+        "region": (ask.region, stack.region),
+        "sku": (ask.sku, stack.sku),
+        "outbound": (ask.outbound, stack.outbound),
+        "keepPublicIp": (ask.keep_public_ip, stack.keep_public_ip),
+    }
+    return {field: there for field, (wanted, there) in asked.items() if wanted is not None and wanted != there}
+
+
+def _free_name(rows: StackRows, owner: str) -> str:
+    """Name a box after its owner: ``alice``, then ``alice-2``."""
+    local = "".join(
+        letter if letter.isascii() and letter.isalnum() else "-" for letter in owner.split("@", maxsplit=1)[0].lower()
+    )
+    stem = (local.strip("-") or "box")[:30]
+    stem = stem if stem[0].isalpha() else f"b{stem}"
+    names = [stem, *(f"{stem}-{number}" for number in range(2, BOXES_PER_STACK + 2))]
+    return next((name for name in names if name not in rows.boxes or rows.is_gone(name)), names[-1])

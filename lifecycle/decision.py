@@ -1,0 +1,252 @@
+"""From a stack's rows and what was just seen, everything that follows: targets, steps, and when to look again.
+
+Pure: the shell gathers what goes in here and carries out what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from lifecycle.blueprint import BASTION, NSG_FRONTEND, BoxWish, Estate, Part, blueprint, box_key
+from lifecycle.model import (
+    Activity,
+    BoxIntent,
+    BoxStatus,
+    Idle,
+    Level,
+    Operation,
+    Policy,
+    Seen,
+    Sighting,
+    StackIntent,
+    StackStatus,
+    Verb,
+)
+from lifecycle.observation import activity, box_seen, can_be_inside
+from lifecycle.phase import DOOR, block_of, eta_of, phase_of
+from lifecycle.plan import Begin, Scene, Step, Wait, gate, plan
+from lifecycle.schedule import Schedule
+from lifecycle.target import Deadline, Target, target
+
+LOOK_AT_ALL_EVERY = timedelta(hours=1)
+SHORTEST_SESSION_LOOK = timedelta(minutes=1)
+LONGEST_SESSION_LOOK = timedelta(minutes=5)
+NET_BEHIND = timedelta(hours=1)
+"""Azure's auto-shutdown may fire this long after the last instant at which the machine should run."""
+NET_HORIZON = timedelta(hours=23)
+"""It fires daily: further ahead than this no time of day is safe, and it is switched off for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a decision is made from. ``status`` already holds what this pass has seen."""
+
+    now: datetime
+    estate: Estate
+    stack: str
+    intent: StackIntent
+    boxes: Mapping[str, BoxIntent]
+    status: StackStatus
+    operations: Mapping[str, Operation]
+    schedules: Mapping[str, Schedule]
+    policy: Policy
+    needed_until: datetime | None = None
+    """Until when another stack needs this one's door."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows from a case."""
+
+    status: StackStatus
+    """With each box's target, phase, reason and estimate brought up to date."""
+    targets: Mapping[str, Target]
+    parts: Mapping[str, Part]
+    steps: tuple[Step, ...]
+    warnings: tuple[tuple[str, Deadline], ...]
+    """Box and deadline of every warning that is due and was not given."""
+    look_again_at: datetime | None
+    closing: bool
+    gone: bool
+    """Whether nothing of the stack is wanted and nothing of it stands."""
+
+    @property
+    def begins(self) -> tuple[Begin, ...]:
+        """The mutations that may be sent now."""
+        return tuple(step for step in self.steps if isinstance(step, Begin))
+
+    @property
+    def unseen(self) -> tuple[Part, ...]:
+        """Parts that must be looked at before anything can be said of them."""
+        return tuple(
+            part
+            for part in self.parts.values()
+            if self.status.parts.get(part.key, Seen("")).sighting is Sighting.UNSEEN
+        )
+
+
+def decide(case: Case) -> Decision:
+    """Name every box's target and every step that may start now."""
+    boxes = {name: box_seen(case.status, box, case.now) for name, box in case.boxes.items()}
+    status = replace(case.status, boxes={**case.status.boxes, **boxes})
+    case = replace(case, status=status)
+    leaving = _door_leaving(case)
+    activities = {name: activity(status, box, case.now, leaving=leaving) for name, box in case.boxes.items()}
+    targets = {
+        name: target(case.now, box, boxes[name], case.schedules[box.schedule], activities[name], case.policy)
+        for name, box in case.boxes.items()
+    }
+    levels = {name: _level_to_build(case, found) for name, found in targets.items()}
+    door = _door_wanted(case, levels)
+    closing = not door and can_be_inside(status)
+    standing = can_be_inside(status) and not leaving
+    parts = blueprint(case.estate, case.stack, case.intent, _wishes(case, targets, levels), door=door, closing=closing)
+    steps = plan(_scene(case, parts, activities, levels, standing=standing, closing=closing))
+    warnings = _due_warnings(case, targets)
+    gone = all(level is Level.GONE for level in levels.values()) and not _stands(status, parts)
+    status = replace(
+        status,
+        boxes={**status.boxes, **{name: _told(case, name, targets[name]) for name in boxes}},
+        parts={key: seen for key, seen in status.parts.items() if key in parts},
+    )
+    again = None if gone and not _future(targets) else _look_again_at(case, status, targets, steps, parts)
+    return Decision(status, targets, parts, steps, warnings, again, closing, gone)
+
+
+def _level_to_build(case: Case, found: Target) -> Level:
+    """A box whose door cannot be had is not kept running for nothing."""
+    blocked_door = any(part in DOOR and block.takes_down for part, block in case.status.blocks.items())
+    return min(found.level, Level.PARKED) if blocked_door else found.level
+
+
+def _door_leaving(case: Case) -> bool:
+    """Whether the host's deletion has been accepted: nobody can be inside any more, or come in."""
+    operation = case.operations.get(BASTION)
+    return operation is not None and operation.verb is Verb.DELETE and operation.token is not None
+
+
+def _door_wanted(case: Case, levels: Mapping[str, Level]) -> bool:
+    """The door stands iff a box that can be had asks for it, or another stack does."""
+    if case.needed_until is not None and case.needed_until > case.now:
+        return True
+    return any(
+        level is Level.OPEN
+        and not any(block.takes_down and part.endswith(f"!{name}") for part, block in case.status.blocks.items())
+        for name, level in levels.items()
+    )
+
+
+def _wishes(case: Case, targets: Mapping[str, Target], levels: Mapping[str, Level]) -> list[BoxWish]:
+    return [
+        BoxWish(box, levels[name], _box_stands(case.status, name), _net_at(case, targets[name]))
+        for name, box in case.boxes.items()
+    ]
+
+
+def _box_stands(status: StackStatus, name: str) -> bool:
+    return any(seen.stands for key, seen in status.parts.items() if key.endswith(f"!{name}"))
+
+
+def _net_at(case: Case, found: Target) -> datetime | None:
+    """Say when Azure's own auto-shutdown may stop the machine: well after we should have, or not for now."""
+    if found.level < Level.WARM or found.runs_until is None:
+        return None
+    at = found.runs_until + case.policy.closing_grace + NET_BEHIND
+    return at if case.now < at < case.now + NET_HORIZON else None
+
+
+def _scene(
+    case: Case,
+    parts: Mapping[str, Part],
+    activities: Mapping[str, Activity],
+    levels: Mapping[str, Level],
+    *,
+    standing: bool,
+    closing: bool,
+) -> Scene:
+    status = case.status
+    frontend = status.parts.get(NSG_FRONTEND)
+    blocked = NSG_FRONTEND in status.blocks and status.blocks[NSG_FRONTEND].shown
+    forced = any(not isinstance(found, Idle) and levels[name] < Level.OPEN for name, found in activities.items())
+    passage = gate(
+        now=case.now,
+        standing=standing,
+        closing=closing,
+        forced=forced,
+        drainable=bool(frontend and frontend.stands) and not blocked,
+        drained_at=status.drained_at,
+        sessions_at=status.sessions_at,
+    )
+    return Scene(case.now, parts, status.parts, case.operations.keys(), status.blocks, passage, closing)
+
+
+def _due_warnings(case: Case, targets: Mapping[str, Target]) -> tuple[tuple[str, Deadline], ...]:
+    return tuple(
+        (name, deadline)
+        for name, found in targets.items()
+        for deadline in found.warnings
+        if deadline.at - case.policy.warning_lead <= case.now and not _warned(case.status, name, deadline)
+    )
+
+
+def _warned(status: StackStatus, name: str, deadline: Deadline) -> bool:
+    warned = status.boxes[name].warned.get(deadline.kind)
+    return warned is not None and warned.deadline_at == deadline.at
+
+
+def _stands(status: StackStatus, parts: Mapping[str, Part]) -> bool:
+    sights = (status.parts.get(key, Seen("")) for key in parts)
+    return any(seen.stands or seen.sighting is Sighting.UNSEEN for seen in sights)
+
+
+def _future(targets: Mapping[str, Target]) -> bool:
+    return any(found.changes_at is not None for found in targets.values())
+
+
+def _told(case: Case, name: str, found: Target) -> BoxStatus:
+    known = case.status.boxes[name]
+    standing = _box_stands(case.status, name) or box_key("vm", name) in case.operations
+    block = block_of(name, case.status.blocks)
+    phase, reason = phase_of(found, known, block, standing=standing)
+    lease = next((deadline.at for deadline in found.warnings if deadline.kind == "lease"), known.lease_until)
+    return replace(
+        known,
+        target=found.level,
+        phase=phase,
+        reason=reason,
+        changes_at=found.changes_at,
+        asked_at=found.asked_at,
+        lease_until=lease if known.first_ready_at else None,
+        eta_at=eta_of(found, known, case.operations.values(), case.now),
+    )
+
+
+def _look_again_at(
+    case: Case,
+    status: StackStatus,
+    targets: Mapping[str, Target],
+    steps: Iterable[Step],
+    parts: Mapping[str, Part],
+) -> datetime | None:
+    """Name the earliest instant at which anything could be different; always in the future, or now."""
+    instants = [found.changes_at for found in targets.values() if found.changes_at]
+    instants += [
+        deadline.at - case.policy.warning_lead
+        for name, found in targets.items()
+        for deadline in found.warnings
+        if not _warned(status, name, deadline)
+    ]
+    instants += [step.until for step in steps if isinstance(step, Wait) and step.until]
+    if _stands(status, parts):
+        instants.append((status.looked_at or case.now) + LOOK_AT_ALL_EVERY)
+    door = status.parts.get(BASTION)
+    if door and door.stands and BASTION not in case.operations:
+        instants.append(case.now + session_look_every(case.policy))
+    return max(case.now, min(instants)) if instants else None
+
+
+def session_look_every(policy: Policy) -> timedelta:
+    """Say how often the sessions of an open door are read: a tenth of the idle limit, one to five minutes."""
+    return min(LONGEST_SESSION_LOOK, max(SHORTEST_SESSION_LOOK, policy.idle_limit / 10))

@@ -1,0 +1,132 @@
+"""Wiring: which adapter stands behind which port. The one place that knows all of them."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lifecycle.cloud.clock import RealClock, SandboxClock
+from lifecycle.cloud.connection import Storage
+from lifecycle.cloud.credential import Identity
+from lifecycle.cloud.post import Post
+from lifecycle.cloud.queue import AzureBell
+from lifecycle.cloud.tables import AzureTables
+from lifecycle.commands import Commands
+from lifecycle.delivery import Delivery
+from lifecycle.queries import Queries
+from lifecycle.settings import Settings
+from lifecycle.sweeps import Sweeps
+from lifecycle.timetable import Timetable
+from lifecycle.web.app import Site
+
+if TYPE_CHECKING:
+    from lifecycle.reconcile import Reconciler
+
+SANDBOX_BEARER = "sandbox"  # the simulator takes any bearer; it is refused off loopback
+
+
+class House:
+    """Everything one function app instance needs, made when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SandboxClock(settings.clock_url) if settings.clock_url else RealClock()
+        self.identity = Identity(settings.identity_client_id)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """The storage account."""
+        if self.settings.storage_account:
+            name = "AzureWebJobsStorage__accountName"
+            return Storage.from_account(name, self.settings.storage_account, self.identity)
+        return Storage.from_connection_string("AzureWebJobsStorage", self.settings.storage)
+
+    @cached_property
+    def tables(self) -> AzureTables:
+        """The database."""
+        return AzureTables(self.storage)
+
+    @cached_property
+    def bell(self) -> AzureBell:
+        """The queues. In the sandbox a delay passes as fast as its clock runs."""
+        return AzureBell(self.storage, self.clock.speed)
+
+    @cached_property
+    def timetable(self) -> Timetable:
+        """The schedules."""
+        return Timetable(self.tables, self.settings.zone)
+
+    @cached_property
+    def commands(self) -> Commands:
+        """What people ask."""
+        return Commands(self.tables, self.bell, self.clock, self.settings, self.timetable, _throwaway_key)
+
+    @cached_property
+    def queries(self) -> Queries:
+        """What people read."""
+        return Queries(self.tables, self.clock, self.settings.estate, self.settings.policy, self.timetable)
+
+    @cached_property
+    def sweeps(self) -> Sweeps:
+        """What timers do."""
+        return Sweeps(self.tables, self.bell, self.clock, _real_now, self.timetable)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """What carries notices to people."""
+        return Delivery(self.tables, self.bell, self.clock, Post(self.settings.notify_url))
+
+    @cached_property
+    def site(self) -> Site:
+        """What answers HTTP."""
+        return Site(
+            self.settings,
+            self.tables,
+            self.bell,
+            self.clock,
+            self.timetable,
+            self.commands,
+            self.queries,
+            self.sweeps,
+            _real_now,
+        )
+
+    @cached_property
+    def reconciler(self) -> Reconciler:
+        """What speaks to Azure. Imported here and nowhere else: the Azure clients cost a cold start dearly."""
+        from lifecycle.cloud.arm import ArmAzure  # noqa: PLC0415 -- see above
+        from lifecycle.reconcile import Reconciler  # noqa: PLC0415 -- see above
+
+        settings = self.settings
+        azure = ArmAzure(
+            settings.arm_endpoint,
+            settings.estate.subscription_id,
+            settings.estate.resource_group,
+            SANDBOX_BEARER if settings.local else self.identity,
+            real_clock=time.monotonic,
+        )
+        return Reconciler(
+            self.tables,
+            self.bell,
+            azure,
+            self.clock,
+            _real_now,
+            settings.estate,
+            settings.policy,
+            self.timetable,
+        )
+
+
+def _real_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _throwaway_key() -> str:
+    """Make an SSH public key whose private half is dropped at once."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key  # noqa: PLC0415 -- seldom needed
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415 -- seldom needed
+
+    public = generate_private_key(public_exponent=65537, key_size=2048).public_key()
+    return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()

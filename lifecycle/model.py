@@ -1,0 +1,340 @@
+"""The nouns: what people ask for, what Azure shows, and what we keep of it.
+
+Everything here is a frozen value. Instants end in ``_at`` or ``_until`` and are aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+
+BOXES_PER_STACK = 16
+
+
+class Level(IntEnum):
+    """How much of a box is to stand, each level containing the one below."""
+
+    GONE = 0
+    PARKED = 1  # VM deallocated
+    WARM = 2  # VM running
+    OPEN = 3  # reachable: Bastion up
+
+
+class Login(StrEnum):
+    """The way in."""
+
+    ENTRA = "entra"  # the AADSSHLoginForLinux extension; needs outbound
+    KEY = "key"  # the caller's public SSH key
+
+
+class Outbound(StrEnum):
+    """How machines of a stack reach the internet."""
+
+    NONE = "none"
+    DEFAULT = "default"  # Azure's implicit address, free
+    NAT = "nat"  # a NAT gateway with an address of its own
+
+
+class Sku(StrEnum):
+    """Bastion SKUs that serve a whole VNet."""
+
+    BASIC = "Basic"
+    STANDARD = "Standard"
+    PREMIUM = "Premium"
+
+
+class Kind(StrEnum):
+    """The ARM types a stack is made of."""
+
+    VNET = "Microsoft.Network/virtualNetworks"
+    NSG = "Microsoft.Network/networkSecurityGroups"
+    ADDRESS = "Microsoft.Network/publicIPAddresses"
+    NAT = "Microsoft.Network/natGateways"
+    BASTION = "Microsoft.Network/bastionHosts"
+    NIC = "Microsoft.Network/networkInterfaces"
+    VM = "Microsoft.Compute/virtualMachines"
+    EXTENSION = "Microsoft.Compute/virtualMachines/extensions"
+    DISK = "Microsoft.Compute/disks"
+    SHUTDOWN = "Microsoft.DevTestLab/schedules"
+
+
+class Verb(StrEnum):
+    """The mutations we make, and no others."""
+
+    PUT = "put"
+    TAG = "tag"
+    DELETE = "delete"
+    START = "start"
+    DEALLOCATE = "deallocate"
+
+
+class Sighting(StrEnum):
+    """What Azure shows of a part."""
+
+    UNSEEN = "unseen"  # not looked at yet
+    ABSENT = "absent"
+    SOUND = "sound"
+    BUSY = "busy"  # Azure is still at it
+    BROKEN = "broken"  # provisioning failed
+    FOREIGN = "foreign"  # exists, and is not ours
+
+
+class Power(StrEnum):
+    """A VM's power state, as its instance view tells it."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"  # powered off from inside: keeps billing
+    DEALLOCATED = "deallocated"
+    CHANGING = "changing"
+
+
+@dataclass(frozen=True, slots=True)
+class StackIntent:
+    """What people want of a stack. Written by commands only."""
+
+    region: str
+    sku: Sku
+    outbound: Outbound
+    keep_public_ip: bool
+    address_range: str
+    """The CIDR claimed for the VNet, e.g. ``10.64.3.0/24``."""
+    created_at: datetime
+    created_by: str
+    hub: str | None = None
+    """The stack whose door this one uses, None where it has its own."""
+    changes: int = 0
+    """Counts writes: a command that adds a box writes this row too, so that a stack cannot close under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxIntent:
+    """What people want of a box. Written by commands only."""
+
+    name: str
+    incarnation: str
+    """Tells this box from an earlier one of the same name."""
+    owner: str
+    requested_by: str
+    requested_at: datetime
+    reason: str
+    hours: float
+    """Length of the lease, counted from first ready; grows with each extension."""
+    schedule: str
+    vm_size: str
+    login: Login
+    ssh_public_key: str | None = None
+    start_at: datetime | None = None
+    hold_until: datetime | None = None
+    woken_at: datetime | None = None
+    parked_at: datetime | None = None
+    retired_at: datetime | None = None
+    word: str = ""
+    """The reason given with the latest wake, park, extend or retire, and by whom."""
+
+    @property
+    def wanted_from_at(self) -> datetime:
+        """The instant from which it is meant to exist."""
+        return self.start_at or self.requested_at
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One part as last seen."""
+
+    arm_id: str
+    sighting: Sighting = Sighting.UNSEEN
+    seen_at: datetime | None = None
+    power: Power | None = None
+    drift: tuple[str, ...] = ()
+    """Which aspects differ from the blueprint."""
+    against: str = ""
+    """Which blueprint that was: a digest of the compared aspects."""
+    drained: bool | None = None
+    """For the frontend's security group: whether it keeps new connections from Bastion out."""
+    address: str | None = None
+    """For a network interface its private address, for a public address the address."""
+    meters: tuple[str, ...] = ()
+    """What it bills by as it stands, from the fact and not from the request."""
+    tagged: bool = True
+    """Whether our tags are on it; an OS disk has none until we put them there."""
+
+    @property
+    def stands(self) -> bool:
+        """Whether something is there, ours, whatever its state."""
+        return self.sighting in (Sighting.SOUND, Sighting.BUSY, Sighting.BROKEN)
+
+    @property
+    def sound(self) -> bool:
+        """Whether it is there, ours and in order."""
+        return self.sighting is Sighting.SOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Why a part cannot be had or removed now. Kept until a later try succeeds."""
+
+    verb: Verb
+    code: str
+    message: str
+    failures: int
+    retry_at: datetime
+    shown: bool
+    """Whether people see it as blocked; a short wait is not shown."""
+    takes_down: bool = False
+    """Whether nothing may keep billing for a box that waits for this part."""
+    since_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMeter:
+    """An interval that still runs: it began between ``claimed_at`` and ``seen_at``."""
+
+    meter: str
+    arm_id: str
+    claimed_at: datetime
+    seen_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Somebody who is connected, between two sightings."""
+
+    box: str
+    """Empty where the service does not say which machine."""
+    user: str
+    protocol: str
+    started_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """People were told, at ``told_at``, of what happens at ``deadline_at``."""
+
+    deadline_at: datetime
+    told_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BoxStatus:
+    """What the reconciler knows of a box."""
+
+    incarnation: str
+    level: Level = Level.GONE
+    target: Level = Level.GONE
+    phase: str = "building"
+    reason: str = ""
+    changes_at: datetime | None = None
+    asked_at: datetime | None = None
+    """When it was last told to open: the start of the current wait for it."""
+    first_ready_at: datetime | None = None
+    """When a person could first get in: the lease counts from here."""
+    ready_at: datetime | None = None
+    """When it last became open after not being so."""
+    lease_until: datetime | None = None
+    last_active_at: datetime | None = None
+    """The end of the latest session on it, or the latest sighting of one."""
+    warned: Mapping[str, Warned] = field(default_factory=dict)
+    """The latest warning of each kind of deadline (``lease``, ``cut``)."""
+    connected: int = 0
+    eta_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A claimed step in flight."""
+
+    part: str
+    verb: Verb
+    kind: Kind
+    arm_id: str
+    reason: str
+    claimed_at: datetime
+    claimed_real_at: datetime
+    """The wall clock at the claim: the age of a claim is real time, also in the sandbox."""
+    audit_key: str = ""
+    token: str | None = None
+    poll_at: datetime | None = None
+    polls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StackStatus:
+    """What the reconciler knows of a stack. Written by the reconciler only."""
+
+    revision: str = ""
+    """A digest of the intents this status was derived from."""
+    look_again_at: datetime | None = None
+    looked_at: datetime | None = None
+    """When all parts were last looked at."""
+    sessions_at: datetime | None = None
+    """When the session list was last read well."""
+    sessions_failing_since_at: datetime | None = None
+    phase: str = "building"
+    parts: Mapping[str, Seen] = field(default_factory=dict)
+    boxes: Mapping[str, BoxStatus] = field(default_factory=dict)
+    blocks: Mapping[str, Block] = field(default_factory=dict)
+    meters: Mapping[str, OpenMeter] = field(default_factory=dict)
+    sessions: Mapping[str, OpenSession] = field(default_factory=dict)
+    drained_at: datetime | None = None
+    """When the frontend was first seen drained, in the closing that is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSeen:
+    """One Bastion session, as the service lists it. ``user`` may be blank (azure-docs#90644)."""
+
+    session_id: str
+    user: str
+    protocol: str
+    target_id: str
+    """The VM's ARM id; empty where the service does not tell."""
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """Somebody is connected."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nobody is connected, since this instant at the latest."""
+
+    since_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can tell; never to be taken for idle."""
+
+    why: str
+
+
+Activity = Active | Idle | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The house rules that decide, from the settings."""
+
+    idle_limit: timedelta = timedelta(minutes=30)
+    warning_lead: timedelta = timedelta(minutes=15)
+    closing_grace: timedelta = timedelta(hours=2)
+    """Zero under the closing policy ``cut``."""
+    lease_hours: float = 8.0
+    longest_lease_hours: float = 14 * 24.0
+    wake_hours: float = 2.0
+    """How long a box that is asked for outside its hours stays open when nobody says."""
+
+
+def require_aware(instant: datetime, name: str) -> datetime:
+    """Refuse an instant without a zone: a naive one is a bug that hides until the clocks change."""
+    if instant.tzinfo is None:
+        raise ValueError(f"{name} has no time zone")
+    return instant

@@ -1,0 +1,216 @@
+"""Folds what was just seen into a stack's status: parts, meters, sessions, and how far each box has come. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from lifecycle.blueprint import BASTION, NSG_FRONTEND, box_key
+from lifecycle.model import (
+    Active,
+    Activity,
+    BoxIntent,
+    BoxStatus,
+    Idle,
+    Level,
+    Login,
+    OpenMeter,
+    OpenSession,
+    Operation,
+    Power,
+    Seen,
+    SessionSeen,
+    Sighting,
+    StackStatus,
+    Unknown,
+    Verb,
+)
+
+ANY_BOX = ""
+"""The box of a session of which the service does not say where it leads: it counts for every box."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterChange:
+    """An interval that began, or ended between ``closed_seen_at`` and ``closed_absent_at``."""
+
+    part: str
+    open: OpenMeter
+    closed_seen_at: datetime | None = None
+    closed_absent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChange:
+    """Somebody came, or left between ``session.last_seen_at`` and ``ended_at``."""
+
+    session_id: str
+    session: OpenSession
+    ended_at: datetime | None = None
+
+
+def saw_parts(
+    status: StackStatus, seen: Mapping[str, Seen], operations: Iterable[Operation], now: datetime
+) -> tuple[StackStatus, tuple[MeterChange, ...]]:
+    """Take in a look at some parts. Meters follow the facts; a claim tells since when a part may have billed."""
+    claims = {op.part: op.claimed_at for op in operations if op.verb in (Verb.PUT, Verb.START)}
+    meters, changes = dict(status.meters), []
+    for part, sight in seen.items():
+        began_at = _began_at(part, claims, status, now)
+        for key, change in _meter_changes(part, sight, meters, began_at, now):
+            changes.append(change)
+            if change.closed_absent_at:
+                del meters[key]
+        for meter in sight.meters:
+            key = f"{part}|{meter}"
+            if key in meters:
+                meters[key] = replace(meters[key], last_seen_at=now)
+            else:
+                meters[key] = OpenMeter(meter, sight.arm_id, began_at, now, now)
+    parts = {**status.parts, **seen}
+    blocks = {part: block for part, block in status.blocks.items() if not _cured(block.verb, seen.get(part))}
+    status = replace(status, parts=parts, meters=meters, blocks=blocks)
+    return _with_door(status, now), tuple(changes)
+
+
+def _began_at(part: str, claims: Mapping[str, datetime], status: StackStatus, now: datetime) -> datetime:
+    """Since when a part may have billed that was not metered yet.
+
+    Our own claim where there is one (an OS disk comes with its VM); else the last look that did not show it.
+    Only stored instants are used, so that a pass repeated after a crash opens the very same meter.
+    """
+    claim = claims.get(part) or (claims.get(part.replace("disk!", "vm!")) if part.startswith("disk!") else None)
+    before = status.parts.get(part)
+    return claim or (before.seen_at if before and before.seen_at else None) or status.looked_at or now
+
+
+def _meter_changes(
+    part: str, sight: Seen, meters: Mapping[str, OpenMeter], began_at: datetime, now: datetime
+) -> list[tuple[str, MeterChange]]:
+    running = {key: meter for key, meter in meters.items() if key.partition("|")[0] == part}
+    wanted = {f"{part}|{meter}" for meter in sight.meters}
+    ended = [
+        (key, MeterChange(part, meter, meter.last_seen_at, now)) for key, meter in running.items() if key not in wanted
+    ]
+    begun = [
+        (f"{part}|{meter}", MeterChange(part, OpenMeter(meter, sight.arm_id, began_at, now, now)))
+        for meter in sight.meters
+        if f"{part}|{meter}" not in running
+    ]
+    return ended + begun
+
+
+def _cured(verb: Verb, seen: Seen | None) -> bool:
+    """Whether what was blocked has come to pass after all."""
+    if seen is None:
+        return False
+    match verb:
+        case Verb.DELETE:
+            return seen.sighting is Sighting.ABSENT
+        case Verb.START:
+            return seen.power is Power.RUNNING
+        case Verb.DEALLOCATE:
+            return seen.power is Power.DEALLOCATED
+        case _:
+            return seen.sound
+
+
+def _with_door(status: StackStatus, now: datetime) -> StackStatus:
+    """Note since when the frontend is drained; a door that is gone takes its sessions along."""
+    drained = bool((status.parts.get(NSG_FRONTEND) or Seen("")).drained)
+    drained_at = (status.drained_at or now) if drained else None
+    return replace(status, drained_at=drained_at)
+
+
+def saw_sessions(
+    status: StackStatus, sessions: Iterable[SessionSeen], boxes: Mapping[str, str], now: datetime
+) -> tuple[StackStatus, tuple[SessionChange, ...]]:
+    """Take in a well-read session list; ``boxes`` maps lower-case VM ids to box names."""
+    there = {
+        seen.session_id: OpenSession(
+            boxes.get(seen.target_id.lower(), ANY_BOX),
+            seen.user,
+            seen.protocol,
+            (status.sessions[seen.session_id].started_at if seen.session_id in status.sessions else None)
+            or seen.started_at
+            or now,
+            now,
+        )
+        for seen in sessions
+    }
+    came = [SessionChange(key, session) for key, session in there.items() if key not in status.sessions]
+    left = [SessionChange(key, old, now) for key, old in status.sessions.items() if key not in there]
+    status = replace(status, sessions=there, sessions_at=now, sessions_failing_since_at=None)
+    return status, (*came, *left)
+
+
+def saw_no_door(status: StackStatus, now: datetime) -> tuple[StackStatus, tuple[SessionChange, ...]]:
+    """Take in that no Bastion stands: whoever was connected is not any more."""
+    left = tuple(SessionChange(key, old, now) for key, old in status.sessions.items())
+    return replace(status, sessions={}, sessions_at=None, sessions_failing_since_at=None, drained_at=None), left
+
+
+def can_be_inside(status: StackStatus) -> bool:
+    """Say whether anybody could be connected: a host that never came up never let anybody in."""
+    door = status.parts.get(BASTION)
+    return door is not None and door.stands and (door.sound or status.sessions_at is not None)
+
+
+def activity(status: StackStatus, box: BoxIntent, now: datetime, *, leaving: bool = False) -> Activity:
+    """Say whether a box is in use. What was not read in this very pass is unknown, never idle.
+
+    ``leaving``: the host's deletion is under way, which ended whatever sessions there were.
+    """
+    known = status.boxes.get(box.name)
+    quiet = Idle((known and known.last_active_at) or box.wanted_from_at)
+    if leaving or not can_be_inside(status):
+        return quiet
+    if status.sessions_at != now:
+        since = status.sessions_failing_since_at
+        return Unknown(f"the session list cannot be read since {since:%H:%M} UTC" if since else "sessions not read yet")
+    count = connected(status, box.name)
+    return Active(count) if count else quiet
+
+
+def connected(status: StackStatus, box: str) -> int:
+    """Count the sessions on a box, with those of which nobody knows where they lead."""
+    return sum(session.box in (box, ANY_BOX) for session in status.sessions.values())
+
+
+def level_of(status: StackStatus, box: BoxIntent) -> Level:
+    """Say how far a box has come. Open means that a person can get in: door, machine and login, none shut."""
+    parts = status.parts
+    vm = parts.get(box_key("vm", box.name))
+    if vm is None or not vm.stands:
+        return Level.GONE
+    if vm.power is not Power.RUNNING:
+        return Level.PARKED
+    needed = [BASTION, box_key("vm", box.name), NSG_FRONTEND]
+    if box.login is Login.ENTRA:
+        needed.append(box_key("login", box.name))
+    way_in = all(key in parts and parts[key].sound for key in needed) and not parts[NSG_FRONTEND].drained
+    return Level.OPEN if way_in else Level.WARM
+
+
+def box_seen(status: StackStatus, box: BoxIntent, now: datetime) -> BoxStatus:
+    """Bring a box's own account up to date: level, first and latest ready, latest activity."""
+    known = status.boxes.get(box.name)
+    if known is None or known.incarnation != box.incarnation:
+        known = BoxStatus(box.incarnation)
+    level = level_of(status, box)
+    opened = level is Level.OPEN and known.level is not Level.OPEN
+    count = connected(status, box.name)
+    return replace(
+        known,
+        level=level,
+        ready_at=now if opened else known.ready_at,
+        first_ready_at=known.first_ready_at or (now if opened else None),
+        connected=count,
+        last_active_at=now if count or known.connected else known.last_active_at,
+    )
+
+
+def boxes_by_vm(boxes: Iterable[str], parts: Mapping[str, Seen]) -> dict[str, str]:
+    """Map the VMs' ids, lower-case, to box names."""
+    return {parts[key].arm_id.lower(): name for name in boxes if (key := box_key("vm", name)) in parts}

@@ -1,0 +1,181 @@
+"""Frozen values to rows and back: one column per field, instants as text, structures as JSON.
+
+A stack's status is cut into one column per box, since a string column holds 32 K characters and a stack of
+sixteen boxes has some ninety parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Generic, TypeVar, cast, get_origin, get_type_hints
+
+import cattrs
+
+from lifecycle.model import BoxIntent, BoxStatus, Operation, StackIntent, StackStatus
+from lifecycle.ports import Row, Value
+
+T = TypeVar("T")
+
+SCHEMA = 1
+"""Written on every row; rows of a later schema are refused rather than misread."""
+
+INTENT = "intent"
+STATUS = "status"
+BOX = "box!"
+OPERATION = "op!"
+NEED = "need!"
+DISCONNECT = "disconnect!"
+RANGES = "pool"
+"""The one partition of the claimed address ranges."""
+
+_CONVERTER = cattrs.Converter(omit_if_default=True, prefer_attrib_converters=False)
+
+
+def instant_text(instant: datetime) -> str:
+    """Write an aware instant as UTC text that sorts as it runs, e.g. ``2026-11-23T09:00:00.000000Z``."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def instant_of(text: str) -> datetime:
+    """Read an instant; one without a zone is refused."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"the instant {text} has no time zone")
+    return instant.astimezone(UTC)
+
+
+_CONVERTER.register_unstructure_hook(datetime, instant_text)
+_CONVERTER.register_structure_hook(datetime, lambda text, _: instant_of(text))
+
+
+def to_cells(value: Any) -> dict[str, Value]:
+    """Lay a dataclass out in columns."""
+    plain = _CONVERTER.unstructure(value)
+    cells = {
+        name: cell if isinstance(cell, str | int | float | bool) else json.dumps(cell, separators=(",", ":"))
+        for name, cell in plain.items()
+        if cell is not None
+    }
+    return {"schema": SCHEMA, **cells}
+
+
+def from_cells(kind: type[T], cells: Mapping[str, Value]) -> T:
+    """Read a dataclass from columns. Raises ValueError for a row of a later schema."""
+    if int(cells.get("schema", SCHEMA)) > SCHEMA:
+        raise ValueError(f"a row of schema {cells['schema']} was written by a later version of this app")
+    plain: dict[str, Any] = {name: cell for name, cell in cells.items() if name != "schema"}
+    for name in _structured(cast("Hashable", kind)) & plain.keys():
+        plain[name] = json.loads(plain[name])
+    return _CONVERTER.structure(plain, kind)
+
+
+@cache
+def _structured(kind: Hashable) -> frozenset[str]:
+    """Name the fields of a dataclass that are kept as JSON text: what is no plain cell."""
+    return frozenset(name for name, hint in get_type_hints(kind).items() if get_origin(hint) in (Mapping, tuple))
+
+
+def row_of(key: str, value: Any, etag: str = "") -> Row:
+    """Make a row of a value."""
+    return Row(key, to_cells(value), etag)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """A value with the version it was read at; ``etag`` is empty where it was never stored."""
+
+    value: T
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StackRows:
+    """Everything stored of one stack."""
+
+    name: str
+    intent: Stored[StackIntent] | None
+    boxes: Mapping[str, Stored[BoxIntent]]
+    status: Stored[StackStatus]
+    operations: Mapping[str, Stored[Operation]]
+    needs: Mapping[str, Row]
+    disconnects: Mapping[str, Row]
+
+    @property
+    def revision(self) -> str:
+        """Say in a few letters which intents these are: it changes with every word of people."""
+        marks = [f"{name}={box.etag}" for name, box in sorted(self.boxes.items())]
+        marks += [f"{key}={row.etag}" for key, row in sorted({**self.needs, **self.disconnects}.items())]
+        marks.append(self.intent.etag if self.intent else "")
+        return hashlib.sha256("|".join(marks).encode()).hexdigest()[:16]
+
+    def is_gone(self, box: str) -> bool:
+        """Whether a box is over: its row stays for a while so that people can still ask what became of it."""
+        known = self.status.value.boxes.get(box)
+        return known is not None and known.incarnation == self.boxes[box].value.incarnation and known.phase == "gone"
+
+
+def range_key(address_range: str) -> str:
+    """Write a CIDR as a row key, which may hold no slash."""
+    return address_range.replace("/", "_")
+
+
+def stack_rows(name: str, rows: Iterable[Row]) -> StackRows:
+    """Sort one partition's rows into what they are."""
+    intent: Stored[StackIntent] | None = None
+    status = Stored(StackStatus())
+    boxes: dict[str, Stored[BoxIntent]] = {}
+    operations: dict[str, Stored[Operation]] = {}
+    needs: dict[str, Row] = {}
+    disconnects: dict[str, Row] = {}
+    for row in rows:
+        if row.key == INTENT:
+            intent = Stored(from_cells(StackIntent, row.values), row.etag)
+        elif row.key == STATUS:
+            status = Stored(_status_of(row.values), row.etag)
+        elif row.key.startswith(BOX):
+            boxes[row.key.removeprefix(BOX)] = Stored(from_cells(BoxIntent, row.values), row.etag)
+        elif row.key.startswith(OPERATION):
+            operations[row.key.removeprefix(OPERATION)] = Stored(from_cells(Operation, row.values), row.etag)
+        elif row.key.startswith(NEED):
+            needs[row.key.removeprefix(NEED)] = row
+        elif row.key.startswith(DISCONNECT):
+            disconnects[row.key.removeprefix(DISCONNECT)] = row
+    return StackRows(name, intent, boxes, status, operations, needs, disconnects)
+
+
+def status_row(status: StackStatus, etag: str = "") -> Row:
+    """Lay a status out: what belongs to a box goes into that box's own column."""
+    cells = to_cells(replace(status, parts=_of(status.parts, None), boxes={}))
+    for name, box in status.boxes.items():
+        own = {"status": _CONVERTER.unstructure(box), "parts": _CONVERTER.unstructure(_of(status.parts, name))}
+        cells[_column(name)] = json.dumps(own, separators=(",", ":"))
+    return Row(STATUS, cells, etag)
+
+
+def _status_of(cells: Mapping[str, Value]) -> StackStatus:
+    status = from_cells(StackStatus, cells)
+    parts, boxes = dict(status.parts), {}
+    for column, cell in cells.items():
+        if column.startswith("box_"):
+            own = json.loads(str(cell))
+            boxes[_name(column)] = _CONVERTER.structure(own["status"], BoxStatus)
+            parts |= _CONVERTER.structure({"parts": own["parts"]}, StackStatus).parts
+    return replace(status, parts=parts, boxes=boxes)
+
+
+def _of(parts: Mapping[str, Any], box: str | None) -> dict[str, Any]:
+    return {key: part for key, part in parts.items() if (key.partition("!")[2] or None) == box}
+
+
+def _column(box: str) -> str:
+    """Name a box's column: a table's column may hold no hyphen, a box's name no underscore."""
+    return f"box_{box.replace('-', '_')}"
+
+
+def _name(column: str) -> str:
+    return column.removeprefix("box_").replace("_", "-")

@@ -1,0 +1,112 @@
+"""What timers do: ring the bell for whatever is due, and keep the house clean. They act on nothing themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from lifecycle import due
+from lifecycle.agenda import read_agenda
+from lifecycle.faults import Conflict
+from lifecycle.model import StackIntent
+from lifecycle.ports import Bell, Clock, Queue, Remove, Row, Table, Tables
+from lifecycle.rows import BOX, INTENT, STATUS, StackRows, from_cells, instant_of, stack_rows
+from lifecycle.timetable import Timetable
+
+AT_ONCE = 500
+A_FEW = 5
+OVERDUE = timedelta(minutes=2)
+"""What is later than this was missed by its message; whoever passes by rings for it."""
+REMEMBERED = timedelta(days=7)
+"""How long people can still ask what became of a box that is gone."""
+RANGE_CLAIMED_LATELY = timedelta(hours=1)
+
+
+class Sweeps:
+    """Rings for what is due. Costs in proportion to what is due, not to what exists."""
+
+    def __init__(
+        self, tables: Tables, bell: Bell, clock: Clock, real_now: Callable[[], datetime], timetable: Timetable
+    ) -> None:
+        self.tables = tables
+        self.bell = bell
+        self.clock = clock
+        self.real_now = real_now
+        self.timetable = timetable
+
+    async def sweep(self) -> int:
+        """Ring for every stack that is due; returns how many."""
+        now = await self.clock.read()
+        return await self._ring(now + due.EARLY, AT_ONCE, now)
+
+    async def pass_by(self) -> int:
+        """Ring for a few stacks that are overdue: timers have been seen to die while the rest went on."""
+        now = await self.clock.read()
+        return await self._ring(now - OVERDUE, A_FEW, now)
+
+    async def _ring(self, until: datetime, limit: int, now: datetime) -> int:
+        """Ring for each stack once, on its latest entry; earlier ones and those of stacks not due are forgotten."""
+        rung = 0
+        latest: dict[str, due.Due] = {}
+        for entry in await due.until(self.tables, until, limit):
+            if entry.stack in latest:
+                await due.forget(self.tables, latest[entry.stack])
+            latest[entry.stack] = entry
+        for stack, entry in latest.items():
+            agenda = await read_agenda(self.tables, self.timetable, stack)
+            if agenda is None or not agenda.due(now):
+                await due.forget(self.tables, entry)
+            elif await due.may_ring(self.tables, entry, self.real_now()):
+                await self.bell.ring(Queue.RECONCILE, stack)
+                rung += 1
+        return rung
+
+    async def nightly(self) -> None:
+        """Ring every stack once, forget boxes long gone, free ranges nobody uses, and deliver what was left."""
+        now = await self.clock.read()
+        partition = ""
+        rows: list[Row] = []
+        async for row in self.tables.scan(Table.STACKS):
+            if row.partition != partition and rows:
+                await self._night_of(stack_rows(partition, rows), now)
+                rows = []
+            partition = row.partition
+            rows.append(row)
+        if rows:
+            await self._night_of(stack_rows(partition, rows), now)
+        await self._free_ranges(now)
+        await self._deliver_again(now)
+
+    async def _night_of(self, rows: StackRows, now: datetime) -> None:
+        if rows.intent is not None:
+            await self.bell.ring(Queue.RECONCILE, rows.name)
+            return
+        if any(_last_word_at(rows, name) + REMEMBERED > now for name in rows.boxes) or not rows.status.etag:
+            return
+        removals = [Remove(f"{BOX}{name}", box.etag) for name, box in rows.boxes.items()]
+        try:
+            await self.tables.commit(Table.STACKS, rows.name, [*removals, Remove(STATUS, rows.status.etag)])
+        except Conflict:
+            return  # somebody has asked for it again
+
+    async def _free_ranges(self, now: datetime) -> None:
+        """A claim whose stack has another range, or is gone, was left by a crash; a young one may be in use soon."""
+        async for row in self.tables.scan(Table.RANGES):
+            stack = str(row.values["stack"])
+            intent = await self.tables.get(Table.STACKS, stack, INTENT)
+            used = intent is not None and from_cells(StackIntent, intent.values).address_range == row.values["range"]
+            young = instant_of(str(row.values["claimed_at"])) + RANGE_CLAIMED_LATELY > now
+            if not used and not young:
+                await self.tables.commit(Table.RANGES, row.partition, [Remove(row.key, row.etag)])
+
+    async def _deliver_again(self, now: datetime) -> None:
+        async for row in self.tables.scan(Table.OUTBOX):
+            if "sent_at" not in row.values and instant_of(str(row.values["written_at"])) + OVERDUE < now:
+                await self.bell.ring(Queue.NOTIFY, f"{row.partition}|{row.key}")
+
+
+def _last_word_at(rows: StackRows, box: str) -> datetime:
+    """When a box was last heard of."""
+    intent, known = rows.boxes[box].value, rows.status.value.boxes.get(box)
+    instants = (intent.requested_at, intent.retired_at, known and known.lease_until, known and known.last_active_at)
+    return max(instant for instant in instants if instant)

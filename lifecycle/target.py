@@ -1,0 +1,261 @@
+"""What a box should be now, why, and when that would change: one pure function, first matching rule wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from lifecycle.model import Active, Activity, BoxIntent, BoxStatus, Idle, Level, Policy, Unknown, require_aware
+from lifecycle.schedule import Schedule
+
+LONGEST_BUILD = timedelta(hours=1)
+"""A lease starts at ready, but no later than this after the box was wanted, so that every lease ends.
+
+Bastion takes about 10 minutes as a rule and more than 30 at times (public reports): an hour is beyond doubt.
+"""
+LATE_ASK = timedelta(hours=1)
+"""Who asks for a box later than this before closing gets it for ``wake_hours`` all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """Something people lose at ``at`` unless they act; ``kind`` is ``lease`` or ``cut``."""
+
+    kind: str
+    at: datetime
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a box should be, why in words for people, and the instant at which it would change by itself."""
+
+    level: Level
+    reason: str
+    changes_at: datetime | None = None
+    warnings: tuple[Deadline, ...] = ()
+    """Deadlines that people must be told of, ``warning_lead`` before each."""
+    asked_at: datetime | None = None
+    """The start of the opening that this target belongs to."""
+    runs_until: datetime | None = None
+    """Until when the machine runs as things stand; None where only the lease ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Everything the rules look at."""
+
+    now: datetime
+    box: BoxIntent
+    known: BoxStatus
+    schedule: Schedule
+    activity: Activity
+    policy: Policy
+
+    @property
+    def lease_until(self) -> datetime:
+        return lease_until(self.box, self.known)
+
+    @property
+    def built(self) -> bool:
+        return self.known.first_ready_at is not None or self.known.level > Level.GONE
+
+    @property
+    def asked_at(self) -> datetime:
+        """The latest reason to open that has come to pass: wanted, woken, or a window's beginning."""
+        span = self.schedule.span_at(self.now)
+        window = span.since_at if span.open and not self.schedule.stop_only else None
+        causes = (self.box.wanted_from_at, self.box.woken_at, window)
+        return max(cause for cause in causes if cause is not None and cause <= self.now)
+
+    @property
+    def courtesy_until(self) -> datetime | None:
+        """A box asked for outside its hours, or shortly before they end, is open for a while nonetheless."""
+        span = self.schedule.span_at(self.now)
+        if span.open:
+            return None
+        closed_at, wanted_at = span.since_at, self.box.wanted_from_at
+        if closed_at is not None and wanted_at < closed_at - LATE_ASK:
+            return None
+        ready_at = self.known.first_ready_at or max(self.now, wanted_at)
+        until = ready_at + timedelta(hours=self.policy.wake_hours)
+        return until if self.now < until else None
+
+    def announced(self, deadline: Deadline) -> datetime | None:
+        """When a deadline takes effect: never earlier than the warning plus its lead; None while unannounced."""
+        warned = self.known.warned.get(deadline.kind)
+        if warned is None or warned.deadline_at != deadline.at:
+            return None
+        return max(deadline.at, warned.told_at + self.policy.warning_lead)
+
+    def ending(self, level: Level, reason: str, cut_at: datetime, changes_at: datetime | None = None) -> Target:
+        """Go down to ``level``, but never under somebody's hands before the announced hard limit."""
+        if isinstance(self.activity, Idle):
+            return Target(level, reason, changes_at)
+        deadline = Deadline("cut", cut_at, reason)
+        hard_at = self.announced(deadline)
+        if hard_at is not None and self.now >= hard_at:
+            return Target(level, f"{reason}; the announced limit has passed", changes_at)
+        who = "somebody is connected" if isinstance(self.activity, Active) else "nobody can tell whether anybody is"
+        latest = (hard_at or max(cut_at, self.now + self.policy.warning_lead)).strftime("%Y-%m-%d %H:%M UTC")
+        return Target(
+            Level.OPEN,
+            f"{reason}, but {who}: open until they leave, at the latest {latest}",
+            hard_at,
+            (deadline,),
+            runs_until=hard_at or cut_at,
+        )
+
+
+def lease_until(box: BoxIntent, known: BoxStatus) -> datetime:
+    """Say when a lease ends: ``hours`` after the box was first ready, or could have been at the latest."""
+    return (known.first_ready_at or box.wanted_from_at + LONGEST_BUILD) + timedelta(hours=box.hours)
+
+
+def target(
+    now: datetime, box: BoxIntent, known: BoxStatus, schedule: Schedule, activity: Activity, policy: Policy
+) -> Target:
+    """Name what a box should be at ``now`` (aware UTC), with the reason and the instant it would change."""
+    case = _Case(require_aware(now, "now"), box, known, schedule, activity, policy)
+    found = next(found for rule in RULES if (found := rule(case)) is not None)
+    if found.level is Level.GONE:
+        return found
+    lease = Deadline("lease", case.lease_until, "its lease ends and all of it goes, the disk too")
+    warnings = (*found.warnings, lease) if case.built else found.warnings
+    changes = [instant for instant in (found.changes_at, case.announced(lease) or case.lease_until) if instant]
+    asked_at = case.asked_at if found.level is Level.OPEN else known.asked_at
+    runs_until = min(found.runs_until or case.lease_until, max(changes[-1], case.now))
+    return replace(found, changes_at=min(changes), warnings=warnings, asked_at=asked_at, runs_until=runs_until)
+
+
+def _retired(case: _Case) -> Target | None:
+    if case.box.retired_at is None:
+        return None
+    reason = f"retired: {case.box.word}" if case.box.word else "retired"
+    return case.ending(Level.GONE, reason, case.box.retired_at + case.policy.warning_lead)
+
+
+def _lease_over(case: _Case) -> Target | None:
+    deadline = Deadline("lease", case.lease_until, "")
+    over_at = case.announced(deadline) if case.built else deadline.at
+    if over_at is None or case.now < over_at:
+        return None
+    return Target(Level.GONE, f"its lease ended at {over_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _future(case: _Case) -> Target | None:
+    start_at = case.box.start_at
+    if start_at is None or start_at <= case.now:
+        return None
+    reason = f"starts at {start_at:%Y-%m-%d %H:%M} UTC"
+    return Target(Level.PARKED if case.built else Level.GONE, reason, start_at)
+
+
+def _held(case: _Case) -> Target | None:
+    until = case.box.hold_until
+    if until is None or until <= case.now:
+        return None
+    return Target(Level.OPEN, f"held open until {until:%Y-%m-%d %H:%M} UTC", until, runs_until=until)
+
+
+def _parked(case: _Case) -> Target | None:
+    parked_at = case.box.parked_at
+    if parked_at is None:
+        return None
+    opens_at = None if case.schedule.stop_only else case.schedule.next_opening_after(parked_at)
+    if opens_at is not None and opens_at <= case.now:
+        return None
+    until = f"until {opens_at:%Y-%m-%d %H:%M} UTC or a wake" if opens_at else "until a wake"
+    return case.ending(Level.PARKED, f"parked by request {until}", parked_at + case.policy.warning_lead, opens_at)
+
+
+def _outside_hours(case: _Case) -> Target | None:
+    span = case.schedule.span_at(case.now)
+    if span.open or case.courtesy_until is not None:
+        return None
+    ends = [end for end in (span.since_at, case.box.hold_until, _courtesy_end(case)) if end and end <= case.now]
+    closed_at = max(ends) if ends else case.box.wanted_from_at
+    again = None if case.schedule.stop_only else span.until_at
+    until = f" until {again:%Y-%m-%d %H:%M} UTC" if again else ""
+    return case.ending(
+        Level.PARKED,
+        f"outside the hours of schedule {case.schedule.name}{until}",
+        closed_at + case.policy.closing_grace,
+        again,
+    )
+
+
+def _courtesy_end(case: _Case) -> datetime | None:
+    ready_at = case.known.first_ready_at
+    return ready_at + timedelta(hours=case.policy.wake_hours) if ready_at else None
+
+
+def _only_closes(case: _Case) -> Target | None:
+    if not case.schedule.stop_only:
+        return None
+    span = case.schedule.span_at(case.now)
+    if span.since_at is None or not span.open or case.asked_at >= span.since_at:
+        return None
+    return case.ending(
+        Level.PARKED,
+        f"schedule {case.schedule.name} only closes: wake it to open it",
+        span.since_at + case.policy.closing_grace,
+    )
+
+
+def _idle(case: _Case) -> Target | None:
+    """Close the door of a box that nobody uses; the machine runs on, since long jobs must live.
+
+    The limit is armed once the box has been open in this opening: a door still being built is not idle.
+    """
+    if not isinstance(case.activity, Idle):
+        return None
+    ready_at, asked_at = case.known.ready_at, case.asked_at
+    is_open = case.known.level is Level.OPEN
+    if ready_at is None or not (is_open or ready_at >= asked_at):
+        return None
+    idle_from = max(ready_at, asked_at, case.activity.since_at)
+    limit_at = idle_from + case.policy.idle_limit
+    closes_at = _closes_at(case)
+    if case.now < limit_at:
+        changes = min(instant for instant in (limit_at, closes_at) if instant)
+        return Target(Level.OPEN, f"open; nobody connected since {idle_from:%H:%M} UTC", changes, runs_until=closes_at)
+    return Target(
+        Level.WARM,
+        f"nobody connected since {idle_from:%Y-%m-%d %H:%M} UTC: the door is shut, the machine runs; wake it to go in",
+        closes_at,
+        runs_until=closes_at,
+    )
+
+
+def _wanted(case: _Case) -> Target:
+    match case.activity:
+        case Active(count):
+            reason = f"in use: {count} connected"
+        case Unknown(why):
+            reason = f"open; nobody can tell whether it is in use ({why})"
+        case _:
+            reason = "asked for and within its hours" if case.courtesy_until is None else "asked for outside its hours"
+    closes_at = _closes_at(case)
+    if closes_at is None or isinstance(case.activity, Idle):
+        return Target(Level.OPEN, reason, closes_at, runs_until=closes_at)
+    cut = Deadline("cut", closes_at + case.policy.closing_grace, f"the hours of schedule {case.schedule.name} end")
+    return Target(Level.OPEN, reason, closes_at, (cut,), runs_until=closes_at)
+
+
+def _closes_at(case: _Case) -> datetime | None:
+    return case.courtesy_until or case.schedule.span_at(case.now).until_at
+
+
+RULES: tuple[Callable[[_Case], Target | None], ...] = (
+    _retired,
+    _lease_over,
+    _future,
+    _held,
+    _parked,
+    _outside_hours,
+    _only_closes,
+    _idle,
+    _wanted,
+)

@@ -1,0 +1,1 @@
+"""The Teams outgoing webhook: who wrote, what they want, and what they are told. Pure."""

@@ -1,0 +1,95 @@
+"""The routes by name: each function of the app has one entry here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from lifecycle.commands import Commands
+from lifecycle.faults import AzureFault
+from lifecycle.ports import Bell, Clock, Tables
+from lifecycle.queries import Queries
+from lifecycle.settings import Settings
+from lifecycle.sweeps import Sweeps
+from lifecycle.timetable import Timetable
+from lifecycle.web.answers import Answer, Request, answer
+from lifecycle.web.api import Act, BoxApi, Door, StackApi, refusal
+from lifecycle.web.audit_api import AuditApi
+from lifecycle.web.costs_api import CostApi
+from lifecycle.web.dashboard import Dashboard
+from lifecycle.web.openapi import document
+from lifecycle.web.schedules_api import ScheduleApi
+from lifecycle.web.teams_api import TeamsApi
+
+log = logging.getLogger(__name__)
+
+
+class Site:
+    """Answers every HTTP function, and rings for a few overdue stacks in passing."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        tables: Tables,
+        bell: Bell,
+        clock: Clock,
+        timetable: Timetable,
+        commands: Commands,
+        queries: Queries,
+        sweeps: Sweeps,
+        real_now: Callable[[], datetime],
+    ) -> None:
+        self.door = Door(settings)
+        self.sweeps = sweeps
+        costs = CostApi(queries, settings)
+        boxes = BoxApi(commands, queries, settings, costs.of_box)
+        stacks = StackApi(commands, queries)
+        schedules = ScheduleApi(tables, bell, clock, queries, timetable)
+        self.teams = TeamsApi(commands, queries, settings, real_now)
+        self.acts: dict[str, Act] = {
+            "create_jumpbox": boxes.create,
+            "list_jumpboxes": boxes.every,
+            "get_jumpbox": boxes.get,
+            "retire_jumpbox": boxes.retire,
+            "extend_jumpbox": boxes.extend,
+            "wake_jumpbox": boxes.wake,
+            "park_jumpbox": boxes.park,
+            "list_stacks": stacks.every,
+            "get_stack": stacks.get,
+            "plan_stack": stacks.plan,
+            "list_sessions": stacks.sessions,
+            "disconnect_session": stacks.disconnect,
+            "list_schedules": schedules.every,
+            "get_schedule": schedules.get,
+            "put_schedule": schedules.put,
+            "delete_schedule": schedules.delete,
+            "get_costs": costs.get,
+            "get_audit": AuditApi(queries).get,
+            "dashboard": Dashboard(queries, settings, costs).get,
+        }
+
+    async def answer(self, name: str, request: Request) -> Answer:
+        """Answer one call of the function ``name``."""
+        if name == "health":
+            return answer(200, {"status": "ok"})
+        if name == "openapi":
+            return answer(200, document())
+        if name == "teams":
+            said = await self._teams(request)
+        else:
+            said = await self.door.open(request, self.acts[name])
+        await self._pass_by()
+        return said
+
+    async def _teams(self, request: Request) -> Answer:
+        try:
+            return await self.teams.post(request)
+        except Exception as trouble:  # noqa: BLE001 -- the last line: every error becomes an answer
+            return refusal(trouble)
+
+    async def _pass_by(self) -> None:
+        try:
+            await self.sweeps.pass_by()
+        except AzureFault as silence:
+            log.warning("no overdue stacks could be rung: %s", silence.fault.code)

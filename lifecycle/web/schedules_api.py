@@ -1,0 +1,105 @@
+"""Schedules over HTTP: everybody may read them, operators change them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lifecycle import due
+from lifecycle.commands import tag_of
+from lifecycle.people import Person, Role
+from lifecycle.ports import Bell, Clock, Put, Queue, Remove, Row, Table, Tables
+from lifecycle.queries import Queries
+from lifecycle.refusals import Missing, Stale, Taken, Unwanted
+from lifecycle.schedule import Schedule, from_wire, to_wire
+from lifecycle.timetable import PARTITION, UNCHANGEABLE, Timetable
+from lifecycle.web import fields
+from lifecycle.web.answers import Answer, Request, answer
+
+
+class ScheduleApi:
+    """Reads and changes schedules; whoever follows one is rung when it changes."""
+
+    def __init__(self, tables: Tables, bell: Bell, clock: Clock, queries: Queries, timetable: Timetable) -> None:
+        self.tables = tables
+        self.bell = bell
+        self.clock = clock
+        self.queries = queries
+        self.timetable = timetable
+
+    async def every(self, _request: Request, person: Person) -> Answer:
+        """GET /api/schedules."""
+        person.must_be(Role.READER)
+        every = await self.timetable.every()
+        return answer(200, {"value": [_view(schedule) for _, (schedule, _) in sorted(every.items())], "nextLink": None})
+
+    async def get(self, request: Request, person: Person) -> Answer:
+        """GET /api/schedules/{name}."""
+        person.must_be(Role.READER)
+        schedule, version = await self._known(_name(request))
+        return answer(200, _view(schedule), {"ETag": tag_of(version)})
+
+    async def put(self, request: Request, person: Person) -> Answer:
+        """PUT /api/schedules/{name}."""
+        person.must_be(Role.OPERATOR)
+        name = _name(request)
+        if name in UNCHANGEABLE:
+            raise Unwanted("is built in and cannot be changed; choose another name", "name")
+        schedule = from_wire(name, fields.json_object(request.body))
+        await self._check_version(request, name)
+        await self.tables.commit(
+            Table.SCHEDULES, PARTITION, [Put(Row(name, {"body": json.dumps(to_wire(schedule)), "by": person.name}))]
+        )
+        await self._ring_followers(name)
+        return answer(200, _view(schedule))
+
+    async def delete(self, request: Request, person: Person) -> Answer:
+        """DELETE /api/schedules/{name}; refused while a box follows it."""
+        person.must_be(Role.OPERATOR)
+        name = _name(request)
+        if name in UNCHANGEABLE:
+            raise Unwanted("is built in and cannot be deleted", "name")
+        await self._known(name)
+        await self._check_version(request, name)
+        followers = await self._followers(name)
+        if followers and name not in self.timetable.builtin:
+            raise Taken(f"boxes of the stacks {', '.join(followers)} follow it", "name")
+        await self.tables.commit(Table.SCHEDULES, PARTITION, [Remove(name)])
+        await self._ring_followers(name)
+        return answer(200, {"name": name, "deleted": True})
+
+    async def _known(self, name: str) -> tuple[Schedule, str]:
+        every = await self.timetable.every()
+        if name not in every:
+            raise Missing(f"there is no schedule {name}", "name")
+        return every[name]
+
+    async def _check_version(self, request: Request, name: str) -> None:
+        match = request.headers.get("if-match")
+        every = await self.timetable.every()
+        if match not in (None, "*") and (name not in every or tag_of(every[name][1]) != match):
+            raise Stale(f"schedule {name} has changed since; read it again", "If-Match")
+
+    async def _followers(self, name: str) -> list[str]:
+        return [
+            rows.name
+            async for rows in self.queries.stacks()
+            if any(box.value.schedule == name and not rows.is_gone(key) for key, box in rows.boxes.items())
+        ]
+
+    async def _ring_followers(self, name: str) -> None:
+        now = await self.clock.read()
+        for stack in await self._followers(name):
+            await due.note(self.tables, due.Due(now, stack))
+            await self.bell.ring(Queue.RECONCILE, stack)
+
+
+def _name(request: Request) -> str:
+    value = request.route["name"]
+    if not fields.NAME.fullmatch(value):
+        raise fields.Malformed("name", fields.NAME_RULE)
+    return value
+
+
+def _view(schedule: Schedule) -> dict[str, Any]:
+    return {"name": schedule.name, **to_wire(schedule)}
