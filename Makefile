@@ -1,0 +1,64 @@
+# Two commands for a newcomer: `make run` and `make test`. Each installs what it needs, here, the first time.
+#   PYTHON=python3.13   another interpreter for .venv        SPEED= START= SEED= PORT= ARM_PORT= AZURITE_PORT=   for `make run`
+
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/sh
+
+.PHONY: help run demo check lint test ready-to-run ready-to-test
+
+help:
+	@echo "make run     the sandbox: storage, an Azure simulator and the app, on this machine"
+	@echo "make test    everything there is to check (format, lint, types, imports, all tests, coverage)"
+	@echo "make check   the part of it that takes less than a minute"
+	@echo "make demo    one working day of a small team, told in under a minute"
+
+# The sandbox takes the place of the shell, so that a signal reaches it and its exit code is the recipe's.
+run:
+	@$(MAKE) --no-print-directory -j2 ready-to-run && exec $(BIN)/python -m sandbox
+
+demo:
+	@$(MAKE) --no-print-directory -j2 ready-to-run && exec $(BIN)/python -m sandbox.demo
+
+check: lint
+	$(BIN)/python -m pytest -n 2 -m "not sandbox and not azurite"
+
+test:
+	@$(MAKE) --no-print-directory -j2 ready-to-test
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+
+lint: .venv/.dev-stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+ready-to-run: .venv/.run-stamp node_modules/.stamp
+	@:
+
+ready-to-test: .venv/.dev-stamp node_modules/.stamp
+	@:
+
+# A stamp is as new as the installation: what a requirements file says now is what is installed.
+.venv/.run-stamp: requirements.txt | .venv/bin/python
+	@echo "installing what the app needs into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.dev-stamp: requirements-dev.txt requirements.txt | .venv/bin/python
+	@echo "installing what the tests need into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch .venv/.run-stamp $@
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: Python 3.11 or newer is needed (PYTHON= names another one)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): Python 3.11 or newer is needed (PYTHON= names another one)" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+node_modules/.stamp: package.json package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node and npm are not installed: Node 20 or newer is needed for Azurite" >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "Node is $$(node --version): Node 20 or newer is needed for Azurite" >&2; exit 1; }
+	@echo "installing Azurite into node_modules"
+	@npm ci --omit=dev --no-audit --no-fund --loglevel=error
+	@touch $@
