@@ -1,0 +1,53 @@
+"""Run the simulator: `python -m sandbox.arm --port 7081 --speed 60`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from sandbox.arm.arm import Arm
+from sandbox.arm.server import application
+from sandbox.arm.wire import parse_instant
+from sandbox.clock import Clock
+
+_LOOPBACK = "127.0.0.1"
+
+
+def main() -> None:
+    """Serve until Ctrl-C or SIGTERM; everything is in memory and gone after that."""
+    options = _options()
+    clock = Clock(options.start or datetime.now(UTC), options.speed)
+    arm = Arm(clock, options.seed)
+    asyncio.run(_serve(web.AppRunner(application(arm, clock, options.host_url)), options.port))
+
+
+async def _serve(runner: web.AppRunner, port: int) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stopped.set)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, _LOOPBACK, port, shutdown_timeout=1.0).start()
+        print(f"Azure is simulated at http://{_LOOPBACK}:{port}; its control side is under /sandbox", flush=True)
+        await stopped.wait()
+    finally:
+        await runner.cleanup()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.arm", description="A simulated Azure, on loopback.")
+    parser.add_argument("--port", type=int, default=7081)
+    parser.add_argument("--speed", type=float, default=60.0, help="simulated seconds per real second")
+    parser.add_argument("--seed", type=int, default=0, help="where everything random comes from")
+    parser.add_argument("--start", type=parse_instant, help="the first instant, ISO 8601 with a zone; default now")
+    parser.add_argument("--host-url", help="where the app's Functions host listens, to hop with the clock")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

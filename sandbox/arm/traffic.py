@@ -1,0 +1,71 @@
+"""A record of the last ARM exchanges, without credentials."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandbox.arm.wire import stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sandbox.arm.wire import Request, Response
+
+_KEPT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer, as bytes; turned into JSON only when somebody reads it."""
+
+    at: datetime
+    request: Request
+    response: Response
+
+    def line(self) -> str:
+        """The exchange as one line of JSON; bodies as JSON values where they are JSON."""
+        status = 0 if self.response.dropped == "before" else self.response.status
+        return json.dumps(
+            {
+                "method": self.request.method,
+                "url": self.request.url,
+                "status": status,
+                "request_body": _value(self.request.body),
+                "response_body": _value(self.response.body),
+                "response_headers": {name.lower(): value for name, value in self.response.headers.items()},
+                "ts": stamp(self.at),
+                "injected": self.response.injected,
+            }
+        )
+
+
+class Traffic:
+    """The last 20,000 exchanges."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Exchange] = deque(maxlen=_KEPT)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def record(self, at: datetime, request: Request, response: Response) -> None:
+        """Keep an exchange; its headers are not shown, so no credential is."""
+        self._kept.append(Exchange(at, request, response))
+
+    def lines(self) -> Iterator[str]:
+        """All exchanges kept, oldest first, one JSON text each."""
+        for exchange in list(self._kept):
+            yield exchange.line()
+
+
+def _value(body: bytes) -> object:
+    if not body:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")
