@@ -24,6 +24,9 @@ FARTHEST_BACK = timedelta(days=40)
 FARTHEST_AHEAD = timedelta(days=400)
 """A little more than a year: a schedule that opens on one day a year only is still foreseen."""
 
+_NEAR_BACK = timedelta(days=5)
+"""Nearly every span began within a long weekend; looking farther back takes its time."""
+
 _MARGIN = timedelta(days=3)
 """More than the longest window: 24 hours of wall time, a day that a zone skips, and the distance of two zones."""
 
@@ -80,14 +83,20 @@ class Schedule:
         require_aware(now, "now")
         if self.kind is not Rhythm.WEEKLY:
             return Span(self.kind is Rhythm.ALWAYS, None, None)
+        span = self._span_at(now, _NEAR_BACK)
+        return span if span.since_at else self._span_at(now, FARTHEST_BACK)
+
+    def _span_at(self, now: datetime, back: timedelta) -> Span:
+        """Look for the span from ``back`` before ``now`` on; what began earlier has no beginning here."""
+        earliest = now - back
         closed_since = None
-        for opens_at, closes_at in self._openings(now - FARTHEST_BACK, now + FARTHEST_AHEAD):
+        for opens_at, closes_at in self._openings(earliest, now + FARTHEST_AHEAD):
             if opens_at > now:
-                return _within_sight(now, open_=False, since_at=closed_since, until_at=opens_at)
+                return _within_sight(now, earliest, Span(open=False, since_at=closed_since, until_at=opens_at))
             if closes_at > now:
-                return _within_sight(now, open_=True, since_at=opens_at, until_at=closes_at)
+                return _within_sight(now, earliest, Span(open=True, since_at=opens_at, until_at=closes_at))
             closed_since = closes_at
-        return _within_sight(now, open_=False, since_at=closed_since, until_at=None)
+        return _within_sight(now, earliest, Span(open=False, since_at=closed_since, until_at=None))
 
     def awake(self, now: datetime) -> bool:
         """Say whether ``now`` lies in a window."""
@@ -135,12 +144,12 @@ class Schedule:
         return day in self.holidays or (self.country is not None and day in public_holidays(self.country, day.year))
 
 
-def _within_sight(now: datetime, *, open_: bool, since_at: datetime | None, until_at: datetime | None) -> Span:
-    """Forget bounds beyond the horizon, where spans are not merged completely."""
+def _within_sight(now: datetime, earliest: datetime, span: Span) -> Span:
+    """Forget bounds beyond what was looked through, where windows are not merged completely."""
     return Span(
-        open_,
-        since_at if since_at and since_at >= now - FARTHEST_BACK else None,
-        until_at if until_at and until_at <= now + FARTHEST_AHEAD else None,
+        span.open,
+        span.since_at if span.since_at and span.since_at >= earliest else None,
+        span.until_at if span.until_at and span.until_at <= now + FARTHEST_AHEAD else None,
     )
 
 

@@ -147,6 +147,5 @@ def _sound(person: str) -> str:
 
 
 def _greatest(names: Iterable[str]) -> Role:
-    """Give the greatest of our roles; NONE is the lack of one and cannot be had by claiming it."""
-    ours = {role.name.lower(): role for role in Role if role is not Role.NONE}
+    ours = {role.name.lower(): role for role in Role}
     return max((ours[name.lower()] for name in names if name.lower() in ours), default=Role.NONE)
