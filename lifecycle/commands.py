@@ -172,6 +172,9 @@ class Commands:
         self, person: Person, where: Where, hours: float | None, reason: str, *, match: str | None, key: str | None
     ) -> Where:
         """Hold a box open for ``hours``; when nobody says how long, until closing, or a while outside its hours."""
+        longest = self.settings.policy.longest_lease_hours
+        if hours is not None and hours > longest:
+            raise Unwanted(f"must not be more than {longest:g}, the longest lease of this deployment", "hours")
         once = _Once(self.tables, person, key, ("wake", where, hours))
 
         async def change(box: BoxIntent, now: datetime) -> BoxIntent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from lifecycle.costs import Meter, Tenancy
@@ -13,6 +13,8 @@ from lifecycle.observation import MeterChange, SessionChange
 from lifecycle.ports import Row, Table, Tables, Value
 from lifecycle.rows import instant_of, instant_text
 
+NOT_YET = datetime.max.replace(tzinfo=UTC)
+"""The beginning of an interval that is not sure to have begun."""
 TENANCY = "tenancy|"
 
 
@@ -26,8 +28,9 @@ def meter_row(change: MeterChange, owners: Mapping[str, str]) -> Row:
         "box": box,
         "owner": owners.get(box, ""),
         "opened_claimed_at": instant_text(meter.claimed_at),
-        "opened_seen_at": instant_text(meter.seen_at),
     }
+    if meter.sound_at:
+        cells["opened_seen_at"] = instant_text(meter.sound_at)
     if change.closed_seen_at and change.closed_absent_at:
         cells["closed_seen_at"] = instant_text(change.closed_seen_at)
         cells["closed_absent_at"] = instant_text(change.closed_absent_at)
@@ -114,7 +117,7 @@ def _meter_of(row: Row) -> Meter:
         meter=str(row.values["meter"]),
         arm_id=str(row.values["arm_id"]),
         opened_claimed_at=_instant(row, "opened_claimed_at"),
-        opened_seen_at=_instant(row, "opened_seen_at"),
+        opened_seen_at=_instant_or_none(row, "opened_seen_at") or NOT_YET,
         closed_seen_at=_instant_or_none(row, "closed_seen_at"),
         closed_absent_at=_instant_or_none(row, "closed_absent_at"),
     )

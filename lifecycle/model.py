@@ -189,13 +189,17 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class OpenMeter:
-    """An interval that still runs: it began between ``claimed_at`` and ``seen_at``."""
+    """An interval that still runs: it began between ``claimed_at`` and ``sound_at``.
+
+    Whether Azure bills from the accepted request or from its success is not documented, so the interval is sure
+    to have begun only once the part was seen in order; ``sound_at`` is None until then.
+    """
 
     meter: str
     arm_id: str
     claimed_at: datetime
-    seen_at: datetime
     last_seen_at: datetime
+    sound_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,17 +57,18 @@ def saw_parts(
     claims = {op.part: op.claimed_at for op in operations if op.verb in (Verb.PUT, Verb.START)}
     meters, changes = dict(status.meters), []
     for part, sight in seen.items():
-        began_at = _began_at(part, claims, status, now)
-        for key, change in _meter_changes(part, sight, meters, began_at, now):
-            changes.append(change)
-            if change.closed_absent_at:
-                del meters[key]
-        for meter in sight.meters:
-            key = f"{part}|{meter}"
-            if key in meters:
-                meters[key] = replace(meters[key], last_seen_at=now)
-            else:
-                meters[key] = OpenMeter(meter, sight.arm_id, began_at, now, now)
+        running = {key for key in meters if key.partition("|")[0] == part}
+        there = {f"{part}|{meter}": meter for meter in sight.meters}
+        for key in running - there.keys():
+            ended = meters.pop(key)
+            changes.append(MeterChange(part, ended, ended.last_seen_at, now))
+        for key, meter in there.items():
+            before = meters.get(key)
+            sound_at = (before and before.sound_at) or (now if sight.sound else None)
+            began_at = before.claimed_at if before else _began_at(part, claims, status, now)
+            meters[key] = OpenMeter(meter, sight.arm_id, began_at, now, sound_at)
+            if before is None or before.sound_at != sound_at:
+                changes.append(MeterChange(part, meters[key]))
     parts = {**status.parts, **seen}
     blocks = {part: block for part, block in status.blocks.items() if not _cured(block.verb, seen.get(part))}
     status = replace(status, parts=parts, meters=meters, blocks=blocks)
@@ -83,22 +84,6 @@ def _began_at(part: str, claims: Mapping[str, datetime], status: StackStatus, no
     claim = claims.get(part) or (claims.get(part.replace("disk!", "vm!")) if part.startswith("disk!") else None)
     before = status.parts.get(part)
     return claim or (before.seen_at if before and before.seen_at else None) or status.looked_at or now
-
-
-def _meter_changes(
-    part: str, sight: Seen, meters: Mapping[str, OpenMeter], began_at: datetime, now: datetime
-) -> list[tuple[str, MeterChange]]:
-    running = {key: meter for key, meter in meters.items() if key.partition("|")[0] == part}
-    wanted = {f"{part}|{meter}" for meter in sight.meters}
-    ended = [
-        (key, MeterChange(part, meter, meter.last_seen_at, now)) for key, meter in running.items() if key not in wanted
-    ]
-    begun = [
-        (f"{part}|{meter}", MeterChange(part, OpenMeter(meter, sight.arm_id, began_at, now, now)))
-        for meter in sight.meters
-        if f"{part}|{meter}" not in running
-    ]
-    return ended + begun
 
 
 def _cured(verb: Verb, seen: Seen | None) -> bool:

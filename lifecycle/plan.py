@@ -133,7 +133,7 @@ def _ends_sessions(part: Part, seen: Seen) -> bool:
 
 
 def _drain(part: Part, seen: Seen) -> Step | None:
-    if seen.drained or not seen.sound:
+    if seen.drained:
         return None
     return Begin(Verb.PUT, part, "new connections are kept out before the door is shut")
 
@@ -166,9 +166,11 @@ def _mend_host(scene: Scene, part: Part, seen: Seen) -> Step | None:
 
 def _mend_rules(scene: Scene, part: Part, seen: Seen) -> Step | None:
     """A security group is put right at once, but Bastion's own never under a standing host (Azure's word)."""
-    if not seen.sound or (part.key == NSG_BASTION and not scene.absent((BASTION,))):
+    if part.key == NSG_BASTION and not scene.absent((BASTION,)):
         return None
-    return Begin(Verb.PUT, part, f"the rules of {part.key} differ from what they should be") if seen.drift else None
+    if not seen.drift:
+        return _repeat_if_broken(scene, part, seen)
+    return Begin(Verb.PUT, part, f"the rules of {part.key} differ from what they should be")
 
 
 def _mend_net(scene: Scene, part: Part, seen: Seen) -> Step | None:

@@ -17,6 +17,9 @@ Bastion takes about 10 minutes as a rule and more than 30 at times (public repor
 LATE_ASK = timedelta(hours=1)
 """Who asks for a box later than this before closing gets it for ``wake_hours`` all the same."""
 
+EARLY_ASK = timedelta(hours=1)
+"""Who asks so shortly before a window that only closes means to work in it: it does not shut the box again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
@@ -67,7 +70,8 @@ class _Case:
         span = self.schedule.span_at(self.now)
         window = span.since_at if span.open and not self.schedule.stop_only else None
         causes = (self.box.wanted_from_at, self.box.woken_at, window)
-        return max(cause for cause in causes if cause is not None and cause <= self.now)
+        passed = [cause for cause in causes if cause is not None and cause <= self.now]
+        return max(passed, default=self.box.wanted_from_at)  # the clock that wrote the wish may be ahead of ours
 
     @property
     def courtesy_until(self) -> datetime | None:
@@ -124,9 +128,10 @@ def target(
     lease = Deadline("lease", case.lease_until, "its lease ends and all of it goes, the disk too")
     warnings = (*found.warnings, lease) if case.built else found.warnings
     changes = [instant for instant in (found.changes_at, case.announced(lease) or case.lease_until) if instant]
+    changes_at = min((instant for instant in changes if instant > now), default=now)
     asked_at = case.asked_at if found.level is Level.OPEN else known.asked_at
     runs_until = min(found.runs_until or case.lease_until, max(changes[-1], case.now))
-    return replace(found, changes_at=min(changes), warnings=warnings, asked_at=asked_at, runs_until=runs_until)
+    return replace(found, changes_at=changes_at, warnings=warnings, asked_at=asked_at, runs_until=runs_until)
 
 
 def _retired(case: _Case) -> Target | None:
@@ -149,7 +154,9 @@ def _future(case: _Case) -> Target | None:
     if start_at is None or start_at <= case.now:
         return None
     reason = f"starts at {start_at:%Y-%m-%d %H:%M} UTC"
-    return Target(Level.PARKED if case.built else Level.GONE, reason, start_at)
+    if not case.built:
+        return Target(Level.GONE, reason, start_at)
+    return case.ending(Level.PARKED, reason, case.box.requested_at + case.policy.warning_lead, start_at)
 
 
 def _held(case: _Case) -> Target | None:
@@ -195,7 +202,7 @@ def _only_closes(case: _Case) -> Target | None:
     if not case.schedule.stop_only:
         return None
     span = case.schedule.span_at(case.now)
-    if span.since_at is None or not span.open or case.asked_at >= span.since_at:
+    if span.since_at is None or not span.open or case.asked_at >= span.since_at - EARLY_ASK:
         return None
     return case.ending(
         Level.PARKED,
@@ -219,12 +226,12 @@ def _idle(case: _Case) -> Target | None:
     limit_at = idle_from + case.policy.idle_limit
     closes_at = _closes_at(case)
     if case.now < limit_at:
-        changes = min(instant for instant in (limit_at, closes_at) if instant)
+        changes = min(instant for instant in (limit_at, _next_change(case)) if instant)
         return Target(Level.OPEN, f"open; nobody connected since {idle_from:%H:%M} UTC", changes, runs_until=closes_at)
     return Target(
         Level.WARM,
         f"nobody connected since {idle_from:%Y-%m-%d %H:%M} UTC: the door is shut, the machine runs; wake it to go in",
-        closes_at,
+        _next_change(case),
         runs_until=closes_at,
     )
 
@@ -239,13 +246,19 @@ def _wanted(case: _Case) -> Target:
             reason = "asked for and within its hours" if case.courtesy_until is None else "asked for outside its hours"
     closes_at = _closes_at(case)
     if closes_at is None or isinstance(case.activity, Idle):
-        return Target(Level.OPEN, reason, closes_at, runs_until=closes_at)
+        return Target(Level.OPEN, reason, _next_change(case), runs_until=closes_at)
     cut = Deadline("cut", closes_at + case.policy.closing_grace, f"the hours of schedule {case.schedule.name} end")
-    return Target(Level.OPEN, reason, closes_at, (cut,), runs_until=closes_at)
+    return Target(Level.OPEN, reason, _next_change(case), (cut,), runs_until=closes_at)
 
 
 def _closes_at(case: _Case) -> datetime | None:
     return case.courtesy_until or case.schedule.span_at(case.now).until_at
+
+
+def _next_change(case: _Case) -> datetime | None:
+    """When the hours change anything: a courtesy may be overtaken by the window that it runs into."""
+    ends = (case.courtesy_until, case.schedule.span_at(case.now).until_at)
+    return min((end for end in ends if end), default=None)
 
 
 RULES: tuple[Callable[[_Case], Target | None], ...] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from lifecycle.people import Person, Role
 from lifecycle.prices import DEFAULT_BOOK
 from lifecycle.queries import Queries
 from lifecycle.settings import Settings
+from lifecycle.walltime import midnight
 from lifecycle.web import views
 from lifecycle.web.answers import Answer, Request, answer
 from lifecycle.web.fields import Malformed
@@ -103,7 +104,7 @@ class CostApi:
         return at.astimezone(UTC)
 
     def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), self.zone).astimezone(UTC)
+        return midnight(day, self.zone)
 
 
 def _one_of(request: Request, name: str, words: tuple[str, ...], default: str) -> str:

@@ -1,0 +1,71 @@
+"""The books against the simulator's meters: the truth lies inside the brackets, and the bill is never below it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from lifecycle.ports import Put, Table
+from sandbox.arm.switches import Switches
+from tests.world.harness import ALICE, OPERATOR, World
+
+SLACK_HOURS = {"accepted": 0.3, "succeeded": 0.8}
+"""How far the bill may be above the truth in this day: a look's distance for each beginning and end of a part.
+
+Where Azure bills from success only, the time that each creation took comes on top: the bill takes the wide end.
+"""
+
+
+@pytest.mark.parametrize("start", ["accepted", "succeeded"])
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_truth_lies_inside_the_brackets_all_day_long(start: str, seed: int) -> None:
+    world = World(seed=seed, switches=Switches(billing_start=start))
+    alice = await world.ask(hours=30)
+    bob = await world.ask(OPERATOR, name="bob", hours=5)
+    for hours in range(1, 27):
+        await world.pass_by(hours=1)
+        if hours == 4:
+            await world.commands.wake(ALICE, alice, 1, "", match=None, key=None)
+        await _check(world, SLACK_HOURS[start])
+    await world.commands.retire(ALICE, alice, "", match=None)
+    await world.pass_by(hours=2)
+    assert await world.phase(bob) == "gone"
+    await _check(world, SLACK_HOURS[start])
+    assert world.resources() == {}
+
+
+async def _check(world: World, slack_hours: float = 0.3) -> None:
+    truth, bill = world.truth(), await world.bill()
+    assert truth.keys() <= bill.keys() | {"bastion.unit"}
+    for meter, hours in truth.items():
+        least, most = bill[meter]
+        assert most >= hours - 1e-6, (meter, world.now, most, hours)
+        assert least <= hours + 1e-6, (meter, world.now, least, hours)
+        assert most - hours <= slack_hours, (meter, world.now, most, hours)
+
+
+async def test_a_machine_stopped_in_the_portal_is_seen_and_metered_as_azure_bills_it() -> None:
+    world = World()
+    where = await world.ask(hours=10, schedule="always")
+    await world.until_phase(where, "warm", hours=2)
+    world.arm.humans.deallocate(_vm(world))
+    await world.pass_by(hours=3)
+    await _check(world)
+
+
+def _vm(world: World) -> str:
+    return str(world.resources()["virtualMachines/jb-main_alice-vm"]["id"])
+
+
+async def test_what_a_crash_repeats_is_booked_once() -> None:
+    world = World()
+    where = await world.ask(hours=2)
+    await world.until_phase(where, "ready")
+    before = await world.bill()
+    for row in [row async for row in world.tables.scan(Table.METERS)]:
+        await world.tables.commit(Table.METERS, row.partition, [Put(row)])
+    assert await world.bill() == before
+    await world.pass_by(hours=4)
+    await _check(world)
+    assert world.now - world.start > timedelta(hours=4)
