@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from lifecycle.blueprint import BASTION, NSG_FRONTEND, BoxWish, Estate, Part, blueprint, box_key
 from lifecycle.model import (
     Activity,
+    Block,
     BoxIntent,
     BoxStatus,
     Idle,
@@ -98,27 +99,33 @@ def decide(case: Case) -> Decision:
         name: target(case.now, box, boxes[name], case.schedules[box.schedule], activities[name], case.policy)
         for name, box in case.boxes.items()
     }
-    levels = {name: _level_to_build(case, found) for name, found in targets.items()}
-    door = _door_wanted(case, levels)
+    levels = {name: _level_to_build(case, found, activities[name]) for name, found in targets.items()}
+    door = _door_wanted(case, levels, activities)
     closing = not door and can_be_inside(status)
     standing = can_be_inside(status) and not leaving
     parts = blueprint(case.estate, case.stack, case.intent, _wishes(case, targets, levels), door=door, closing=closing)
     steps = plan(_scene(case, parts, activities, levels, standing=standing, closing=closing))
     warnings = _due_warnings(case, targets)
-    gone = all(level is Level.GONE for level in levels.values()) and not _stands(status, parts)
+    last = all(level is Level.GONE for level in levels.values())
+    gone = last and not _stands(status, parts)
     status = replace(
         status,
-        boxes={**status.boxes, **{name: _told(case, name, targets[name]) for name in boxes}},
+        boxes={**status.boxes, **{name: _told(case, name, targets[name], alone=last and not gone) for name in boxes}},
         parts={key: seen for key, seen in status.parts.items() if key in parts},
     )
     again = None if gone and not _future(targets) else _look_again_at(case, status, targets, steps, parts)
     return Decision(status, targets, parts, steps, warnings, again, closing, gone)
 
 
-def _level_to_build(case: Case, found: Target) -> Level:
-    """A box whose door cannot be had is not kept running for nothing."""
-    blocked_door = any(part in DOOR and block.takes_down for part, block in case.status.blocks.items())
-    return min(found.level, Level.PARKED) if blocked_door else found.level
+def _level_to_build(case: Case, found: Target, use: Activity) -> Level:
+    """A box whose door cannot be had is not kept running for nothing; a refusal cuts nobody off."""
+    blocked_door = any(part in DOOR and _cannot_be_had(block) for part, block in case.status.blocks.items())
+    return min(found.level, Level.PARKED) if blocked_door and isinstance(use, Idle) else found.level
+
+
+def _cannot_be_had(block: Block) -> bool:
+    """A part that may not be deleted stands, and serves."""
+    return block.takes_down and block.verb is not Verb.DELETE
 
 
 def _door_leaving(case: Case) -> bool:
@@ -127,13 +134,13 @@ def _door_leaving(case: Case) -> bool:
     return operation is not None and operation.verb is Verb.DELETE and operation.token is not None
 
 
-def _door_wanted(case: Case, levels: Mapping[str, Level]) -> bool:
-    """The door stands iff a box that can be had asks for it, or another stack does."""
+def _door_wanted(case: Case, levels: Mapping[str, Level], activities: Mapping[str, Activity]) -> bool:
+    """The door stands iff a box that can be had, or may be in use, asks for it, or another stack does."""
     if case.needed_until is not None and case.needed_until > case.now:
         return True
+    blocked = {part.partition("!")[2] for part, block in case.status.blocks.items() if _cannot_be_had(block)}
     return any(
-        level is Level.OPEN
-        and not any(block.takes_down and part.endswith(f"!{name}") for part, block in case.status.blocks.items())
+        level is Level.OPEN and (name not in blocked or not isinstance(activities[name], Idle))
         for name, level in levels.items()
     )
 
@@ -205,9 +212,10 @@ def _future(targets: Mapping[str, Target]) -> bool:
     return any(found.changes_at is not None for found in targets.values())
 
 
-def _told(case: Case, name: str, found: Target) -> BoxStatus:
+def _told(case: Case, name: str, found: Target, *, alone: bool) -> BoxStatus:
+    """Say what people read of a box. The last of a stack is not gone before the stack is (``alone``)."""
     known = case.status.boxes[name]
-    standing = _box_stands(case.status, name) or box_key("vm", name) in case.operations
+    standing = alone or _box_stands(case.status, name) or box_key("vm", name) in case.operations
     block = block_of(name, case.status.blocks)
     phase, reason = phase_of(found, known, block, standing=standing)
     lease = next((deadline.at for deadline in found.warnings if deadline.kind == "lease"), known.lease_until)

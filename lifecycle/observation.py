@@ -149,13 +149,18 @@ def activity(status: StackStatus, box: BoxIntent, now: datetime, *, leaving: boo
     """
     known = status.boxes.get(box.name)
     quiet = Idle((known and known.last_active_at) or box.wanted_from_at)
-    if leaving or not can_be_inside(status):
+    if leaving or not can_be_inside(status) or _is_off(status.parts.get(box_key("vm", box.name))):
         return quiet
     if status.sessions_at != now:
         since = status.sessions_failing_since_at
         return Unknown(f"the session list cannot be read since {since:%H:%M} UTC" if since else "sessions not read yet")
     count = connected(status, box.name)
     return Active(count) if count else quiet
+
+
+def _is_off(machine: Seen | None) -> bool:
+    """Whether nobody can be inside because there is nothing to be inside of."""
+    return machine is not None and (machine.sighting is Sighting.ABSENT or machine.power is Power.DEALLOCATED)
 
 
 def connected(status: StackStatus, box: str) -> int:
