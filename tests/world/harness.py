@@ -29,6 +29,7 @@ from sandbox.arm.switches import Switches
 from sandbox.arm.transport import InProcessTransport
 from sandbox.clock import VirtualClock
 from tests.world.bell import MemoryBell
+from tests.world.crash import Died, Fate, MortalAzure, MortalBell, MortalTables
 from tests.world.tables import MemoryTables
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -74,13 +75,22 @@ class World:
         self.reconciler = self.worker()
         self.passes = 0
 
-    def worker(self) -> Reconciler:
-        """Make one more worker on the same world."""
+    def worker(self, fate: Fate | None = None) -> Reconciler:
+        """Make one more worker on the same world; with a ``fate`` it may die."""
         azure = ArmAzure(
             self.settings.arm_endpoint, SUBSCRIPTION, RESOURCE_GROUP, "bearer", transport=InProcessTransport(self.arm)
         )
-        estate, policy = self.settings.estate, self.settings.policy
-        return Reconciler(self.tables, self.bell, azure, self, self.real_now, estate, policy, self.timetable)
+        fate = fate or Fate()
+        return Reconciler(
+            MortalTables(self.tables, fate),
+            MortalBell(self.bell, fate),
+            MortalAzure(azure, fate),
+            self,
+            self.real_now,
+            self.settings.estate,
+            self.settings.policy,
+            self.timetable,
+        )
 
     async def read(self) -> datetime:
         """Be the clock port."""
@@ -104,6 +114,7 @@ class World:
     async def pass_until(self, goal: datetime) -> None:
         """Let time go by until ``goal``: deliver messages when they show, sweep every five minutes."""
         while True:
+            self.arm.catch_up()
             await self._deliver()
             dues = [goal, self.bell.next_at(), self.arm.next_due_at(self.now)]
             if self.timers:
@@ -111,7 +122,6 @@ class World:
             at = min(instant for instant in dues if instant is not None)
             if at > self.now:
                 self.clock.advance_to(at)
-                self.arm.catch_up()
                 if self.timers and _is_tick(at):
                     await self.sweeps.sweep()
             elif self.now >= goal and not self.bell.due(self.now):
@@ -120,7 +130,10 @@ class World:
     async def _deliver(self) -> None:
         for name in self.bell.take(Queue.RECONCILE, self.now):
             self.passes += 1
-            await self.reconciler.reconcile(name)
+            try:
+                await self.reconciler.reconcile(name)
+            except Died:
+                self.reconciler = self.worker()
         for name in self.bell.take(Queue.NOTIFY, self.now):
             await self.delivery.notify(name)
 
