@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -75,11 +74,11 @@ def _check_key(key: str) -> None:
     """Refuse what is no OpenSSH public key; a private key pasted by mistake is refused without being repeated."""
     rule = f"must be one line of OpenSSH public key, {' or '.join(KEY_TYPES)}"
     words = key.split()
-    if len(key) > LONGEST_KEY or "\n" in key.strip() or len(words) < 2 or words[0] not in KEY_TYPES:  # noqa: PLR2004 -- type and key
+    if len(key) > LONGEST_KEY or not key.strip().isprintable() or len(words) < 2 or words[0] not in KEY_TYPES:  # noqa: PLR2004 -- type and key
         raise Unwanted(rule, "sshPublicKey")
     try:
         blob = base64.b64decode(words[1], validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's error, or letters that are not ASCII
         raise Unwanted(rule, "sshPublicKey") from None
     if not blob.startswith(len(words[0]).to_bytes(4) + words[0].encode()):
         raise Unwanted(rule, "sshPublicKey")

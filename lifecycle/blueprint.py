@@ -86,6 +86,8 @@ class Part:
     """The part whose creation makes this one (an OS disk is made by its VM): never PUT on its own."""
     before_start: tuple[str, ...] = ()
     """Parts that must be in order before a VM may be started."""
+    replaceable: bool = False
+    """Whether it is deleted and made anew when it failed to provision, since nobody has put anything into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class BoxWish:
     """Whether any part of it stands: a parked box keeps what is there and builds nothing."""
     net_at: datetime | None
     """When Azure's own auto-shutdown may fire at the earliest; None switches it off for now."""
+    used: bool = True
+    """Whether anybody could ever get in: then its disk may hold somebody's work."""
 
 
 def box_key(kind: str, box: str) -> str:
@@ -339,6 +343,7 @@ def _door(site: _Site, network: Want, *, door: bool) -> Iterable[Part]:
         site.body(properties, sku={"name": site.intent.sku.value}),
         host,
         needs=(VNET, ADDRESS),
+        replaceable=True,
     )
 
 
@@ -376,6 +381,7 @@ def _box(site: _Site, wish: BoxWish) -> Iterable[Part]:
         box=box.name,
         running={Want.PRESENT: True, Want.KEEP: False}.get(want),
         before_start=(shutdown,),
+        replaceable=not wish.used,
     )
     yield Part(
         disk,

@@ -16,15 +16,27 @@ from lifecycle.audit import Entry, append
 from lifecycle.faults import Conflict
 from lifecycle.model import BOXES_PER_STACK, BoxIntent, Login, Outbound, Sku, StackIntent
 from lifecycle.people import Person, Role
-from lifecycle.ports import Bell, Change, Clock, Insert, Put, Queue, Replace, Row, Table, Tables
+from lifecycle.ports import Bell, Change, Clock, Insert, Put, Queue, Remove, Replace, Row, Table, Tables
 from lifecycle.ranges import claim_range
 from lifecycle.refusals import Missing, Stale, Taken, Unwanted
-from lifecycle.rows import BOX, DISCONNECT, INTENT, StackRows, instant_of, instant_text, row_of, stack_rows
+from lifecycle.rows import (
+    BOX,
+    DISCONNECT,
+    INTENT,
+    RANGES,
+    StackRows,
+    instant_text,
+    range_key,
+    row_of,
+    stack_rows,
+)
 from lifecycle.settings import Settings
 from lifecycle.timetable import Timetable
 
 TRIES = 10
 """Somebody else's write may come between reading and writing; so many in a row are a bug."""
+HEARD_KEPT = 50
+"""So many marks of keyed words a box remembers: a repetition comes within minutes."""
 STACKS_TRIED = 50
 """How many numbered stacks are tried for a box whose stack nobody named."""
 
@@ -65,29 +77,32 @@ class Commands:
         if ask.owner not in (None, person.name):
             person.must_be(Role.OPERATOR)
         now = await self.clock.read()
-        await check(ask, self.settings, self.timetable, now)
         once = _Once(self.tables, person, key, ask)
         incarnation = once.mark or uuid4().hex[:16]
         earlier = await once.outcome()
-        if earlier:
+        if earlier is None:
+            await check(ask, self.settings, self.timetable, now)
+        else:
             ask = replace(ask, stack=str(earlier["stack"]), name=str(earlier["name"]))
         for _ in range(TRIES):
             rows = await self._stack_for(ask)
             ask_here = replace(ask, stack=rows.name, name=ask.name or _free_name(rows, ask.owner or person.name))
             where = Where(rows.name, str(ask_here.name))
-            if _is_same(rows, where.box, incarnation):
-                return where
+            made = _made_as(rows, incarnation)
+            if made:
+                return Where(rows.name, made)
             _check_room(rows, ask_here)
-            if earlier is None:
+            if once.mark and earlier is None:
+                # One key means one stack, so that all who come with it meet at the stack's row and find the box.
                 earlier = await once.settle({"stack": where.stack, "name": where.box}, now)
-                if (earlier["stack"], earlier["name"]) != (where.stack, where.box):
-                    ask = replace(ask, stack=str(earlier["stack"]), name=str(earlier["name"]))
+                ask = replace(ask, stack=str(earlier["stack"]))
+                if ask.stack != where.stack:
                     continue
             try:
                 await self._write_box(person, ask_here, rows, incarnation, now)
             except Conflict:
                 continue
-            await self._tell(where.stack, now, Entry(person.name, "ask", where.box, "done", ask.reason or ""))
+            await self.bell.ring(Queue.RECONCILE, where.stack)
             return where
         raise Taken("too many people are changing this stack just now; try again", "stack")
 
@@ -110,15 +125,22 @@ class Commands:
         box = self._box_of(person, ask, incarnation, now)
         old = rows.boxes.get(box.name)
         box_row = row_of(f"{BOX}{box.name}", box, old.etag if old else "")
+        claimed = ""
         if rows.intent:
             same = replace(rows.intent.value, changes=rows.intent.value.changes + 1)
             stack_change: Change = Replace(row_of(INTENT, same, rows.intent.etag))
         else:
-            address_range = await claim_range(self.tables, self.settings, rows.name, now)
-            stack_change = Insert(row_of(INTENT, self._stack_of(person, ask, address_range, now)))
+            claimed = await claim_range(self.tables, self.settings, rows.name, now)
+            stack_change = Insert(row_of(INTENT, self._stack_of(person, ask, claimed, now)))
         await due.note(self.tables, due.Due(now, rows.name))
+        await self._note(rows.name, now, Entry(person.name, "ask", box.name, "asked", box.reason, incarnation))
         changes = [stack_change, Replace(box_row) if old else Insert(box_row)]
-        await self.tables.commit(Table.STACKS, rows.name, changes)
+        try:
+            await self.tables.commit(Table.STACKS, rows.name, changes)
+        except Conflict:
+            if claimed:
+                await self.tables.commit(Table.RANGES, RANGES, [Remove(range_key(claimed))])
+            raise
 
     def _stack_of(self, person: Person, ask: BoxAsk, address_range: str, now: datetime) -> StackIntent:
         return StackIntent(
@@ -158,13 +180,14 @@ class Commands:
         once = _Once(self.tables, person, key, ("extend", where, hours))
 
         async def change(box: BoxIntent, now: datetime) -> BoxIntent:
-            earlier = await once.outcome()
-            total = float(earlier["hours"]) if earlier else box.hours + hours
+            if await once.was_heard(box):
+                return box
+            total = box.hours + hours
             if total > longest:
                 rule = f"the whole lease may be {longest:g} hours at most; it is {box.hours:g} and would be {total:g}"
                 raise Unwanted(rule, "hours")
-            settled = earlier or await once.settle({"hours": total}, now)
-            return replace(box, hours=max(box.hours, float(settled["hours"])), word=_word(person, reason))
+            await once.settle({"hours": hours}, now)
+            return replace(box, hours=total, word=_word(person, reason), heard=once.heard_with(box))
 
         return await self._say(person, where, "extend", reason, match, change)
 
@@ -178,13 +201,12 @@ class Commands:
         once = _Once(self.tables, person, key, ("wake", where, hours))
 
         async def change(box: BoxIntent, now: datetime) -> BoxIntent:
-            until = now + timedelta(hours=hours) if hours else await self._hold_until(box, now)
-            settled = await once.settle({"until": instant_text(until), "at": instant_text(now)}, now)
-            woken_at = instant_of(str(settled["at"]))
-            if box.woken_at == woken_at:
+            if await once.was_heard(box):
                 return box
-            until = instant_of(str(settled["until"]))
-            return replace(box, hold_until=until, woken_at=woken_at, parked_at=None, word=_word(person, reason))
+            until = now + timedelta(hours=hours) if hours else await self._hold_until(box, now)
+            await once.settle({"until": instant_text(until)}, now)
+            word, heard = _word(person, reason), once.heard_with(box)
+            return replace(box, hold_until=until, woken_at=now, parked_at=None, word=word, heard=heard)
 
         return await self._say(person, where, "wake", reason, match, change)
 
@@ -222,6 +244,7 @@ class Commands:
         even_retired: bool = False,
     ) -> Where:
         """Change a box's intent by compare-and-swap, note it, and ring."""
+        person.must_be(Role.USER)
         now = await self.clock.read()
         for _ in range(TRIES):
             rows = await self._rows(where.stack)
@@ -240,18 +263,21 @@ class Commands:
             if changed == box:
                 return where
             await due.note(self.tables, due.Due(now, where.stack))
+            mark = f"{action}|{changed.incarnation}|{now.isoformat()}"
+            await self._note(where.stack, now, Entry(person.name, action, where.box, "asked", reason, mark))
             try:
                 await self.tables.commit(
                     Table.STACKS, where.stack, [Replace(row_of(f"{BOX}{where.box}", changed, stored.etag))]
                 )
             except Conflict:
                 continue
-            await self._tell(where.stack, now, Entry(person.name, action, where.box, "done", reason))
+            await self.bell.ring(Queue.RECONCILE, where.stack)
             return where
         raise Taken("too many people are changing this box just now; try again", "name")
 
     async def disconnect(self, person: Person, stack: str, session_id: str, reason: str) -> None:
         """Have a session ended."""
+        person.must_be(Role.USER)
         rows = await self._rows(stack)
         session = rows.status.value.sessions.get(session_id)
         if session is None:
@@ -262,12 +288,13 @@ class Commands:
         name = hashlib.sha256(session_id.encode()).hexdigest()[:32]
         cells = {"session_id": session_id, "by": person.name, "reason": reason}
         await due.note(self.tables, due.Due(now, stack))
+        await self._note(stack, now, Entry(person.name, "disconnect", session_id, "asked", reason))
         await self.tables.commit(Table.STACKS, stack, [Put(Row(f"{DISCONNECT}{name}", cells))])
-        await self._tell(stack, now, Entry(person.name, "disconnect", session_id, "intended", reason))
-
-    async def _tell(self, stack: str, now: datetime, entry: Entry) -> None:
-        await append(self.tables, stack, now, [entry])
         await self.bell.ring(Queue.RECONCILE, stack)
+
+    async def _note(self, stack: str, now: datetime, entry: Entry) -> None:
+        """Put what somebody asks on record before it is written: what is written was always asked by somebody."""
+        await append(self.tables, stack, now, [entry])
 
 
 class _Once:
@@ -297,6 +324,17 @@ class _Once:
         outcome: dict[str, Any] = json.loads(str(row.values["outcome"]))
         return outcome
 
+    async def was_heard(self, box: BoxIntent) -> bool:
+        """Say whether a box has heard this word: that stands in its own row, written together with the change.
+
+        Raises Unwanted where the key meant something else.
+        """
+        return await self.outcome() is not None and self.mark in box.heard
+
+    def heard_with(self, box: BoxIntent) -> tuple[str, ...]:
+        """Add this word to those that a box has heard."""
+        return (*box.heard, *([self.mark] if self.mark else []))[-HEARD_KEPT:]
+
     async def settle(self, outcome: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Settle on an outcome, or learn what was settled before."""
         if self.key is None:
@@ -318,8 +356,9 @@ def _word(person: Person, reason: str) -> str:
     return f"{reason} ({person.name})" if reason else f"by {person.name}"
 
 
-def _is_same(rows: StackRows, box: str, incarnation: str) -> bool:
-    return box in rows.boxes and rows.boxes[box].value.incarnation == incarnation
+def _made_as(rows: StackRows, incarnation: str) -> str | None:
+    """Name the box that was made under this mark, whatever it came to be called."""
+    return next((name for name, box in rows.boxes.items() if box.value.incarnation == incarnation), None)
 
 
 def _room(rows: StackRows) -> int:

@@ -147,7 +147,13 @@ def _door_wanted(case: Case, levels: Mapping[str, Level], activities: Mapping[st
 
 def _wishes(case: Case, targets: Mapping[str, Target], levels: Mapping[str, Level]) -> list[BoxWish]:
     return [
-        BoxWish(box, levels[name], _box_stands(case.status, name), _net_at(case, targets[name]))
+        BoxWish(
+            box,
+            levels[name],
+            _box_stands(case.status, name),
+            _net_at(case, targets[name]),
+            used=case.status.boxes[name].first_ready_at is not None,
+        )
         for name, box in case.boxes.items()
     ]
 

@@ -132,6 +132,8 @@ class BoxIntent:
     retired_at: datetime | None = None
     word: str = ""
     """The reason given with the latest wake, park, extend or retire, and by whom."""
+    heard: tuple[str, ...] = ()
+    """Marks of the latest words said under an Idempotency-Key: each counts once."""
 
     @property
     def wanted_from_at(self) -> datetime:

@@ -151,17 +151,16 @@ def _mend(scene: Scene, part: Part, seen: Seen) -> Step | None:
 def _repeat_if_broken(scene: Scene, part: Part, seen: Seen) -> Step | None:
     if seen.sound or part.want is not Want.PRESENT or part.born_with or not _host_runs(scene, part):
         return None
+    if part.replaceable:
+        return _replace(scene, part)
     return Begin(Verb.PUT, part, f"{part.key} failed to provision")
 
 
-def _mend_host(scene: Scene, part: Part, seen: Seen) -> Step | None:
-    if seen.sound or part.want is not Want.PRESENT:
-        return None
+def _replace(scene: Scene, part: Part) -> Step | None:
+    """Take away what failed, to be made anew: a Bastion that failed cannot be mended, and bills all the same."""
     if not scene.gate.open:
         return Wait(part.key, scene.gate.reason)
-    return Begin(
-        Verb.DELETE, part, "a Bastion that failed to provision is deleted and made anew; it bills all the same"
-    )
+    return Begin(Verb.DELETE, part, f"{part.key} failed to provision; it is deleted and made anew")
 
 
 def _mend_rules(scene: Scene, part: Part, seen: Seen) -> Step | None:
@@ -180,21 +179,20 @@ def _mend_net(scene: Scene, part: Part, seen: Seen) -> Step | None:
 
 
 def _mend_machine(scene: Scene, part: Part, seen: Seen) -> Step | None:
-    if part.running is None:
-        return None
+    if part.running is None or (part.replaceable and not seen.sound):
+        return _repeat_if_broken(scene, part, seen)
     if part.running and seen.power in (Power.STOPPED, Power.DEALLOCATED):
         late = any(key in scene.busy or scene.sight(key).drift for key in part.before_start)
         return None if late else Begin(Verb.START, part, f"{part.key} is to run")
     if not part.running and seen.power in (Power.RUNNING, Power.STOPPED):
         park = Begin(Verb.DEALLOCATE, part, f"{part.key} is to be parked")
         return park if scene.gate.open else Wait(part.key, scene.gate.reason)
-    if seen.power is Power.CHANGING:
+    if seen.sound and seen.power is Power.CHANGING:
         return Wait(part.key, "the machine's power is changing", scene.now + FOREIGN_WORK_WAIT)
     return _repeat_if_broken(scene, part, seen)
 
 
 MENDS: Mapping[Kind, Mend] = {
-    Kind.BASTION: _mend_host,
     Kind.NSG: _mend_rules,
     Kind.SHUTDOWN: _mend_net,
     Kind.VM: _mend_machine,

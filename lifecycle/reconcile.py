@@ -85,6 +85,8 @@ class _Pass:
     revision: str
     schedules: Mapping[str, Schedule]
     status: StackStatus
+    before: StackStatus
+    """The status as it was when the pass began: what is news is measured against it."""
     operations: dict[str, Operation]
     entries: list[Entry] = field(default_factory=list)
     meters: list[MeterChange] = field(default_factory=list)
@@ -156,6 +158,7 @@ class Reconciler:
             agenda.intent,
             agenda.revision,
             agenda.schedules,
+            rows.status.value,
             rows.status.value,
             {key: stored.value for key, stored in rows.operations.items()},
             operation_etags={key: stored.etag for key, stored in rows.operations.items()},
@@ -299,7 +302,9 @@ class Reconciler:
         try:
             await self._disconnect(begun, door.arm_id)
             sessions = await self.azure.sessions(door.arm_id)
-        except AzureFault:
+        except AzureFault as silence:
+            if silence.fault.meaning is Meaning.GONE:
+                await self._look_at(begun, [self._decide(begun).parts[BASTION]], everything=False)
             since = begun.status.sessions_failing_since_at or begun.now
             begun.status = replace(begun.status, sessions_failing_since_at=since)
             return
@@ -463,7 +468,7 @@ class Reconciler:
         """Tell owners what they wait for: that they can go in, and that it is over."""
         news = []
         for name, known in begun.status.boxes.items():
-            before = begun.rows.status.value.boxes.get(name)
+            before = begun.before.boxes.get(name)
             if before is not None and before.phase != known.phase and known.phase in ("ready", "gone"):
                 owner, text = begun.rows.boxes[name].value.owner, f"{begun.rows.name}/{name}: {known.reason}"
                 topic = f"{begun.now:%Y-%m-%dT%H%M%S}"
@@ -521,9 +526,11 @@ class Reconciler:
 
     @staticmethod
     def _is_turn(begun: _Pass, name: str, known: BoxStatus) -> bool:
-        """Whether a box is new, or over, since the stored status."""
-        before = begun.rows.status.value.boxes.get(name)
-        return before is None or before.incarnation != known.incarnation or known.phase == "gone"
+        """Whether a box is new, or has come to its end, in this pass."""
+        before = begun.before.boxes.get(name)
+        if before is None or before.incarnation != known.incarnation:
+            return True
+        return known.phase == "gone" and before.phase != "gone"
 
 
 def guard(begin: Begin, fresh: Seen, recorded: Seen | None) -> str | None:

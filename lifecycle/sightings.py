@@ -25,6 +25,9 @@ POWERS = {
     "PowerState/running": Power.RUNNING,
     "PowerState/stopped": Power.STOPPED,
     "PowerState/deallocated": Power.DEALLOCATED,
+    "PowerState/starting": Power.CHANGING,
+    "PowerState/stopping": Power.CHANGING,
+    "PowerState/deallocating": Power.CHANGING,
 }
 
 
@@ -98,9 +101,10 @@ def _state(properties: Mapping[str, Any]) -> Sighting:
 
 
 def _power(properties: Mapping[str, Any]) -> Power:
+    """Read the power state. A machine that tells none is taken for stopped: it bills, and may be started."""
     statuses = (properties.get("instanceView") or {}).get("statuses") or []
     codes = [status.get("code", "") for status in statuses]
-    return next((POWERS[code] for code in codes if code in POWERS), Power.CHANGING)
+    return next((POWERS[code] for code in codes if code in POWERS), Power.STOPPED)
 
 
 def _drained(properties: Mapping[str, Any]) -> bool:

@@ -76,6 +76,12 @@ class _Case:
     @property
     def courtesy_until(self) -> datetime | None:
         """A box asked for outside its hours, or shortly before they end, is open for a while nonetheless."""
+        end = self.courtesy_end
+        return end if end is not None and self.now < end else None
+
+    @property
+    def courtesy_end(self) -> datetime | None:
+        """When that while ends or ended; None for a box that was asked for well within its hours."""
         span = self.schedule.span_at(self.now)
         if span.open:
             return None
@@ -83,8 +89,7 @@ class _Case:
         if closed_at is not None and wanted_at < closed_at - LATE_ASK:
             return None
         ready_at = self.known.first_ready_at or max(self.now, wanted_at)
-        until = ready_at + timedelta(hours=self.policy.wake_hours)
-        return until if self.now < until else None
+        return ready_at + timedelta(hours=self.policy.wake_hours)
 
     def announced(self, deadline: Deadline) -> datetime | None:
         """When a deadline takes effect: never earlier than the warning plus its lead; None while unannounced."""
@@ -181,7 +186,7 @@ def _outside_hours(case: _Case) -> Target | None:
     span = case.schedule.span_at(case.now)
     if span.open or case.courtesy_until is not None:
         return None
-    ends = [end for end in (span.since_at, case.box.hold_until, _courtesy_end(case)) if end and end <= case.now]
+    ends = [end for end in (span.since_at, case.box.hold_until, case.courtesy_end) if end and end <= case.now]
     closed_at = max(ends) if ends else case.box.wanted_from_at
     again = None if case.schedule.stop_only else span.until_at
     until = f" until {again:%Y-%m-%d %H:%M} UTC" if again else ""
@@ -191,11 +196,6 @@ def _outside_hours(case: _Case) -> Target | None:
         closed_at + case.policy.closing_grace,
         again,
     )
-
-
-def _courtesy_end(case: _Case) -> datetime | None:
-    ready_at = case.known.first_ready_at
-    return ready_at + timedelta(hours=case.policy.wake_hours) if ready_at else None
 
 
 def _only_closes(case: _Case) -> Target | None:
@@ -208,6 +208,7 @@ def _only_closes(case: _Case) -> Target | None:
         Level.PARKED,
         f"schedule {case.schedule.name} only closes: wake it to open it",
         span.since_at + case.policy.closing_grace,
+        span.until_at,
     )
 
 

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
 from lifecycle.costs import Meter, Tenancy
+from lifecycle.model import (
+    Block,
+    BoxIntent,
+    BoxStatus,
+    Kind,
+    Level,
+    Login,
+    OpenMeter,
+    OpenSession,
+    Operation,
+    Policy,
+    Power,
+    Seen,
+    Sighting,
+    StackStatus,
+    Unknown,
+    Verb,
+    Warned,
+)
 from lifecycle.schedule import Schedule
+from lifecycle.target import lease_until
 from lifecycle.windows import Window
+from tests.examples import SCHEDULES
 
 CHANGES: dict[str, tuple[date, ...]] = {
     "Australia/Lord_Howe": (date(2026, 4, 5), date(2026, 10, 4)),  # by half an hour
@@ -83,4 +106,167 @@ def tenancies(draw: st.DrawFn) -> Tenancy:
         team=draw(st.sampled_from((None, "red"))),
         from_at=from_at,
         until_at=draw(st.none() | gaps.map(lambda gap: from_at + 3 * gap)),
+    )
+
+
+hostile_texts = st.sampled_from(
+    (
+        "",
+        "{x}",
+        "[1]",
+        "null",
+        "true",
+        "42",
+        "1e9",
+        '"',
+        "2026-11-23T09:00:00Z",
+        "é\u2028ß",
+        "a\\b",
+        "{}",
+        "a; b",
+        "<b>",
+    )
+) | st.text(max_size=40)
+names = st.sampled_from(
+    ("a", "one", "a-b", "a--b", "a-", "b", "x" * 40, "x" * 39 + "y", "a-vm", "nic")
+) | st.from_regex(r"[a-z][a-z0-9-]{0,39}", fullmatch=True)
+
+WEEK_START = datetime(2026, 11, 23, tzinfo=UTC)
+"""A Monday; what is drawn of boxes lies in the two weeks about it."""
+
+week_instants = st.integers(-3 * 24 * 12, 7 * 24 * 12).map(lambda fives: WEEK_START + timedelta(minutes=5 * fives))
+policies = st.builds(
+    Policy,
+    idle_limit=st.sampled_from((5, 30, 240)).map(lambda minutes: timedelta(minutes=minutes)),
+    warning_lead=st.sampled_from((1, 15, 60)).map(lambda minutes: timedelta(minutes=minutes)),
+    closing_grace=st.sampled_from((0, 2, 5)).map(lambda hours: timedelta(hours=hours)),
+    wake_hours=st.sampled_from((0.25, 2.0, 14.0)),
+)
+boxes_schedules = st.sampled_from(sorted(SCHEDULES))
+unknowns = st.just(Unknown("the list cannot be read"))
+
+
+@st.composite
+def box_intents(draw: st.DrawFn, *, plain: bool = False) -> BoxIntent:
+    """Draw what people want of a box; ``plain`` leaves out everything said after the request."""
+    requested_at = draw(week_instants)
+    after = st.none() | st.integers(1, 60).map(lambda halves: requested_at + timedelta(minutes=30 * halves))
+    said: dict[str, Any] = (
+        {} if plain else {name: draw(after) for name in ("hold_until", "woken_at", "parked_at", "retired_at")}
+    )
+    return BoxIntent(
+        name=draw(names),
+        incarnation=draw(hostile_texts),
+        owner=draw(hostile_texts),
+        requested_by=draw(hostile_texts),
+        requested_at=requested_at,
+        reason=draw(hostile_texts),
+        hours=draw(st.sampled_from((0.25, 1.0, 8.0, 50.5, 336.0))),
+        schedule=draw(boxes_schedules),
+        vm_size="Standard_D2s_v5",
+        login=draw(st.sampled_from(Login)),
+        ssh_public_key=draw(st.none() | hostile_texts),
+        start_at=draw(after),
+        word=draw(hostile_texts),
+        **said,
+    )
+
+
+@st.composite
+def box_statuses(draw: st.DrawFn, box: BoxIntent, policy: Policy) -> BoxStatus:
+    """Draw how far a box has come: never built, or ready once, with any warnings about the deadlines it may have."""
+    if draw(st.booleans()):
+        return BoxStatus(box.incarnation)
+    first = box.wanted_from_at + timedelta(minutes=draw(st.sampled_from((5, 10, 60))))
+    known = BoxStatus(
+        box.incarnation,
+        level=draw(st.sampled_from(Level)),
+        first_ready_at=first,
+        ready_at=first + timedelta(minutes=draw(st.sampled_from((0, 5, 600)))),
+    )
+    told = draw(st.sampled_from((timedelta(), timedelta(minutes=10), policy.warning_lead)))
+    lease_at = lease_until(box, known)
+    warned = {"lease": Warned(lease_at, lease_at - told)} if draw(st.booleans()) else {}
+    return replace(known, warned=warned)
+
+
+seen_parts = st.builds(
+    Seen,
+    hostile_texts,
+    st.sampled_from(Sighting),
+    st.none() | week_instants,
+    st.none() | st.sampled_from(Power),
+    st.lists(hostile_texts, max_size=2).map(tuple),
+    hostile_texts,
+    st.none() | st.booleans(),
+    st.none() | hostile_texts,
+    st.lists(hostile_texts, max_size=2).map(tuple),
+    st.booleans(),
+)
+blocks = st.builds(
+    Block,
+    st.sampled_from(Verb),
+    hostile_texts,
+    hostile_texts,
+    st.integers(0, 9),
+    week_instants,
+    st.booleans(),
+    st.booleans(),
+    st.none() | week_instants,
+)
+operations = st.builds(
+    Operation,
+    hostile_texts,
+    st.sampled_from(Verb),
+    st.sampled_from(Kind),
+    hostile_texts,
+    hostile_texts,
+    week_instants,
+    week_instants,
+    token=st.none() | hostile_texts,
+    poll_at=st.none() | week_instants,
+)
+
+
+@st.composite
+def stack_statuses(draw: st.DrawFn) -> StackStatus:
+    """Draw what is known of a stack; each box's parts are those of a box that is known."""
+    boxes = draw(st.lists(names, max_size=3, unique=True))
+    keys = ["vnet", "bastion", *(f"{kind}!{box}" for box in boxes for kind in ("vm", "nic"))]
+    known = {}
+    for box in boxes:
+        warned = draw(
+            st.dictionaries(st.sampled_from(("lease", "cut")), st.builds(Warned, week_instants, week_instants))
+        )
+        known[box] = BoxStatus(
+            draw(hostile_texts),
+            draw(st.sampled_from(Level)),
+            phase=draw(hostile_texts),
+            reason=draw(hostile_texts),
+            changes_at=draw(st.none() | week_instants),
+            warned=warned,
+            connected=draw(st.integers(0, 3)),
+        )
+    return StackStatus(
+        revision=draw(hostile_texts),
+        look_again_at=draw(st.none() | week_instants),
+        phase=draw(hostile_texts),
+        parts=draw(st.dictionaries(st.sampled_from(keys), seen_parts)),
+        boxes=known,
+        blocks=draw(st.dictionaries(st.sampled_from(keys), blocks, max_size=2)),
+        meters=draw(
+            st.dictionaries(
+                hostile_texts,
+                st.builds(OpenMeter, hostile_texts, hostile_texts, week_instants, week_instants),
+                max_size=2,
+            )
+        ),
+        sessions=draw(
+            st.dictionaries(
+                hostile_texts,
+                st.builds(OpenSession, hostile_texts, hostile_texts, hostile_texts, week_instants, week_instants),
+                max_size=2,
+            )
+        ),
+        drained_at=draw(st.none() | week_instants),
     )

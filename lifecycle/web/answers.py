@@ -35,7 +35,7 @@ class Answer:
 
 def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
     """Answer with JSON that no cache keeps."""
-    return Answer(status, json.dumps(body, ensure_ascii=False), JSON, {"Cache-Control": "no-store", **(headers or {})})
+    return Answer(status, json.dumps(body), JSON, {"Cache-Control": "no-store", **(headers or {})})
 
 
 def problem(status: int, title: str, detail: str, field: str = "", headers: Mapping[str, str] | None = None) -> Answer:
@@ -45,4 +45,4 @@ def problem(status: int, title: str, detail: str, field: str = "", headers: Mapp
         body["errors"] = [{"field": field, "rule": detail}]
         body["detail"] = f"{field}: {detail}"
     kept = {"Cache-Control": "no-store", **(headers or {})}
-    return Answer(status, json.dumps(body, ensure_ascii=False), PROBLEM, kept)
+    return Answer(status, json.dumps(body), PROBLEM, kept)

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 15
 PAGE = 100
+LONGEST_SESSION_ID = 254
 STATUSES: dict[type[Refusal], tuple[int, str]] = {
     Forbidden: (403, "Not allowed"),
     Missing: (404, "Not found"),
@@ -87,7 +88,7 @@ class BoxApi:
     async def every(self, request: Request, person: Person) -> Answer:
         """GET /api/jumpboxes?owner=&phase=&stack=. Boxes that are gone are listed only when asked for."""
         person.must_be(Role.READER)
-        query = _known(request, "owner", "phase", "stack", "after", "limit")
+        query = fields.query(request.query, "owner", "phase", "stack", "after", "limit")
         found = []
         async for rows in self.queries.stacks():
             if query.get("stack", rows.name) == rows.name:
@@ -159,7 +160,7 @@ class StackApi:
     async def every(self, request: Request, person: Person) -> Answer:
         """GET /api/stacks."""
         person.must_be(Role.READER)
-        query = _known(request, "after", "limit")
+        query = fields.query(request.query, "after", "limit")
         found = [views.stack_view(rows) async for rows in self.queries.stacks()]
         return answer(200, page(request, query, found, lambda stack: str(stack["name"])))
 
@@ -177,6 +178,7 @@ class StackApi:
     async def sessions(self, request: Request, person: Person) -> Answer:
         """GET /api/stacks/{stack}/sessions."""
         person.must_be(Role.READER)
+        fields.query(request.query)
         rows = await self.queries.stack(_name(request, "stack"))
         past = views.past_sessions(await self.queries.sessions(rows.name))
         return answer(200, {"value": [*views.open_sessions(rows), *past], "nextLink": None})
@@ -185,7 +187,9 @@ class StackApi:
         """DELETE /api/stacks/{stack}/sessions/{sessionId}."""
         said = fields.read(request.body, fields.REASON)
         stack = _name(request, "stack")
-        session_id = fields.word(request.route["session_id"])
+        session_id = request.route["session_id"]
+        if len(session_id) > LONGEST_SESSION_ID or not session_id.isprintable():
+            raise Missing(f"there is no such session in stack {stack}", "session_id")
         await self.commands.disconnect(person, stack, session_id, said.get("reason", ""))
         location = {"Location": f"/api/stacks/{stack}/sessions", "Retry-After": str(RETRY_SECONDS)}
         return answer(202, {"sessionId": session_id, "asked": "disconnect"}, location)
@@ -214,14 +218,6 @@ def _limit(text: str | None) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= PAGE:
         raise Malformed("limit", f"must be a whole number from 1 to {PAGE}")
     return int(text)
-
-
-def _known(request: Request, *names: str) -> dict[str, str]:
-    """Refuse query parameters nobody knows: a mistyped filter must not show everything."""
-    for name in request.query:
-        if name not in names:
-            raise Malformed(name[:80], f"is not known here; there are {', '.join(names)}")
-    return dict(request.query)
 
 
 def _name(request: Request, param: str) -> str:

@@ -93,3 +93,5 @@ class Site:
             await self.sweeps.pass_by()
         except AzureFault as silence:
             log.warning("no overdue stacks could be rung: %s", silence.fault.code)
+        except Exception:  # the answer is not to be lost over what others left behind
+            log.exception("no overdue stacks could be rung")

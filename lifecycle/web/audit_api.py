@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 
 from lifecycle.people import Person, Role
 from lifecycle.queries import Queries
+from lifecycle.web import fields
 from lifecycle.web.answers import Answer, Request, answer
 from lifecycle.web.fields import NAME, NAME_RULE, Malformed
 
@@ -19,10 +20,11 @@ class AuditApi:
     async def get(self, request: Request, person: Person) -> Answer:
         """GET /api/audit?stack=&day=; the day is one of UTC, today when left out."""
         person.must_be(Role.READER)
-        stack = request.query.get("stack", "")
+        query = fields.query(request.query, "stack", "day")
+        stack = query.get("stack", "")
         if not NAME.fullmatch(stack):
             raise Malformed("stack", NAME_RULE)
-        text = request.query.get("day")
+        text = query.get("day")
         try:
             day = date.fromisoformat(text) if text else (await self.queries.now()).date()
         except ValueError:

@@ -15,7 +15,7 @@ from lifecycle.prices import DEFAULT_BOOK
 from lifecycle.queries import Queries
 from lifecycle.settings import Settings
 from lifecycle.walltime import midnight
-from lifecycle.web import views
+from lifecycle.web import fields, views
 from lifecycle.web.answers import Answer, Request, answer
 from lifecycle.web.fields import Malformed
 
@@ -36,9 +36,7 @@ class CostApi:
     async def get(self, request: Request, person: Person) -> Answer:
         """GET /api/costs?from=&to=&by=&format=. A period of civil days in the app's zone, half-open, or of instants."""
         person.must_be(Role.READER)
-        for name in request.query:
-            if name not in ("from", "to", "by", "format"):
-                raise Malformed(name[:80], "is not known here; there are from, to, by, format")
+        fields.query(request.query, "from", "to", "by", "format")
         now = await self.queries.now()
         from_at, to_at = self._period(request, now)
         by = _one_of(request, "by", GROUPINGS, "meter")
@@ -97,11 +95,11 @@ class CostApi:
             if len(text) == len("2026-11-23"):
                 return self._midnight(date.fromisoformat(text))
             at = datetime.fromisoformat(text.replace(" ", "+"))
-        except ValueError:
-            at = None
-        if at is None or at.tzinfo is None:
-            raise Malformed(name, "must be a day, e.g. 2026-11-23, or an instant with a zone")
-        return at.astimezone(UTC)
+            if at.tzinfo is not None:
+                return at.astimezone(UTC)
+        except (ValueError, OverflowError):  # a zone may lead beyond the calendar
+            pass
+        raise Malformed(name, "must be a day, e.g. 2026-11-23, or an instant with a zone")
 
     def _midnight(self, day: date) -> datetime:
         return midnight(day, self.zone)

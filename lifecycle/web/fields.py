@@ -66,9 +66,10 @@ def word(value: Any) -> str:
 
 def person(value: Any) -> str:
     """Read a person's sign-in name."""
-    if not isinstance(value, str) or len(value) > LONGEST_PERSON or not PERSON.fullmatch(value):
+    text = value if isinstance(value, str) else ""
+    if len(text) > LONGEST_PERSON or not text.isprintable() or not PERSON.fullmatch(text):
         raise ValueError("must be a person's sign-in name")
-    return value.lower()
+    return text.lower()
 
 
 def text(value: Any) -> str:
@@ -92,11 +93,12 @@ def instant(value: Any) -> datetime:
         raise ValueError(rule)  # noqa: TRY004 -- one kind of error for all rules
     try:
         at = datetime.fromisoformat(value)
-    except ValueError:
-        raise ValueError(rule) from None
-    if at.tzinfo is None:
+        there = at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):  # a zone may lead beyond the calendar
+        there = None
+    if there is None:
         raise ValueError(rule)
-    return at.astimezone(UTC)
+    return there
 
 
 def one_of(kind: type[StrEnum]) -> Check:
@@ -143,7 +145,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        value = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_no_doubles)
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=_no_doubles)
     except (ValueError, RecursionError) as error:
         detail = str(error) if isinstance(error, _Unreadable) else "must be JSON in UTF-8"
         raise Malformed("body", detail) from None
@@ -166,6 +168,14 @@ def read(body: bytes, fields: Mapping[str, tuple[str, Check]]) -> dict[str, Any]
         except ValueError as error:
             raise Malformed(field, str(error)) from None
     return read_fields
+
+
+def query(sent: Mapping[str, str], *names: str) -> dict[str, str]:
+    """Refuse query parameters nobody knows: a mistyped filter must not show everything. Raises Malformed."""
+    for name in sent:
+        if name not in names:
+            raise Malformed(name[:80], f"is not known here; there are {', '.join(names) or 'none'}")
+    return dict(sent)
 
 
 class _Unreadable(ValueError):

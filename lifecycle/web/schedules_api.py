@@ -7,8 +7,9 @@ from typing import Any
 
 from lifecycle import due
 from lifecycle.commands import tag_of
+from lifecycle.faults import Conflict
 from lifecycle.people import Person, Role
-from lifecycle.ports import Bell, Clock, Put, Queue, Remove, Row, Table, Tables
+from lifecycle.ports import Bell, Change, Clock, Insert, Queue, Remove, Replace, Row, Table, Tables
 from lifecycle.queries import Queries
 from lifecycle.refusals import Missing, Stale, Taken, Unwanted
 from lifecycle.schedule import Schedule, from_wire, to_wire
@@ -27,9 +28,10 @@ class ScheduleApi:
         self.queries = queries
         self.timetable = timetable
 
-    async def every(self, _request: Request, person: Person) -> Answer:
+    async def every(self, request: Request, person: Person) -> Answer:
         """GET /api/schedules."""
         person.must_be(Role.READER)
+        fields.query(request.query)
         every = await self.timetable.every()
         return answer(200, {"value": [_view(schedule) for _, (schedule, _) in sorted(every.items())], "nextLink": None})
 
@@ -46,12 +48,11 @@ class ScheduleApi:
         if name in UNCHANGEABLE:
             raise Unwanted("is built in and cannot be changed; choose another name", "name")
         schedule = from_wire(name, fields.json_object(request.body))
-        await self._check_version(request, name)
-        await self.tables.commit(
-            Table.SCHEDULES, PARTITION, [Put(Row(name, {"body": json.dumps(to_wire(schedule)), "by": person.name}))]
-        )
+        version = await self._version(request, name)
+        row = Row(name, {"body": json.dumps(to_wire(schedule)), "by": person.name}, version)
+        etags = await self._commit(name, Replace(row) if version else Insert(row))
         await self._ring_followers(name)
-        return answer(200, _view(schedule))
+        return answer(200, _view(schedule), {"ETag": tag_of(etags[name])})
 
     async def delete(self, request: Request, person: Person) -> Answer:
         """DELETE /api/schedules/{name}; refused while a box follows it."""
@@ -60,11 +61,12 @@ class ScheduleApi:
         if name in UNCHANGEABLE:
             raise Unwanted("is built in and cannot be deleted", "name")
         await self._known(name)
-        await self._check_version(request, name)
+        version = await self._version(request, name)
         followers = await self._followers(name)
         if followers and name not in self.timetable.builtin:
             raise Taken(f"boxes of the stacks {', '.join(followers)} follow it", "name")
-        await self.tables.commit(Table.SCHEDULES, PARTITION, [Remove(name)])
+        if version:
+            await self._commit(name, Remove(name, version))
         await self._ring_followers(name)
         return answer(200, {"name": name, "deleted": True})
 
@@ -74,11 +76,19 @@ class ScheduleApi:
             raise Missing(f"there is no schedule {name}", "name")
         return every[name]
 
-    async def _check_version(self, request: Request, name: str) -> None:
+    async def _version(self, request: Request, name: str) -> str:
+        """Give the version that is to be changed; empty where none is stored. Raises Stale."""
         match = request.headers.get("if-match")
         every = await self.timetable.every()
         if match not in (None, "*") and (name not in every or tag_of(every[name][1]) != match):
             raise Stale(f"schedule {name} has changed since; read it again", "If-Match")
+        return every[name][1] if name in every else ""
+
+    async def _commit(self, name: str, change: Change) -> dict[str, str]:
+        try:
+            return await self.tables.commit(Table.SCHEDULES, PARTITION, [change])
+        except Conflict:
+            raise Stale(f"schedule {name} was changed at this very moment; read it again", "If-Match") from None
 
     async def _followers(self, name: str) -> list[str]:
         return [

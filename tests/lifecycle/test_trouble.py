@@ -1,0 +1,134 @@
+"""Azure refuses, forgets and fails; people meddle: the box still gets where it should, or says why not."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from lifecycle.commands import Where
+from sandbox.arm.switches import Switches
+from tests.world.harness import ALICE, World
+
+ALICES = Where("main", "alice")
+VM = "virtualMachines/jb-main_alice-vm"
+BASTION = "bastionHosts/jb-main-bastion"
+
+
+@pytest.mark.parametrize(
+    ("kind", "match"),
+    [
+        ("lost-reply", "PUT .*bastionHosts"),
+        ("lost-reply", "PUT .*virtualMachines/[^/]+$"),
+        ("no-connection", "PUT .*virtualNetworks"),
+        ("server-error", "GET .*operations"),
+        ("throttled-seconds", "PUT .*networkSecurityGroups"),
+        ("throttled-date", "PUT .*publicIPAddresses"),
+        ("html", "PUT .*networkInterfaces"),
+        ("operation-expired", "GET .*operations"),
+        ("late-failed:InternalServerError", "PUT .*bastionHosts"),
+        ("late-canceled", "PUT .*virtualMachines/[^/]+$"),
+        ("stale", "GET .*bastionHosts"),
+        ("refuse:AnotherOperationInProgress", "PUT .*virtualNetworks"),
+        ("sessions-error", "POST .*getActiveSessions"),
+        ("sessions-array", "POST .*getActiveSessions"),
+    ],
+)
+async def test_one_trouble_delays_a_box_and_no_more(kind: str, match: str) -> None:
+    world = World()
+    world.arm.faults.add(kind, match)
+    await world.ask()
+    await world.until_phase(ALICES, "ready", hours=3)
+    assert len(world.resources()) == 10
+    await world.commands.retire(ALICE, ALICES, "", match=None)
+    await world.until_phase(ALICES, "gone", hours=3)
+    assert world.resources() == {}
+
+
+@pytest.mark.parametrize("kind", ["lost-reply", "server-error", "late-failed:InternalServerError", "html"])
+async def test_trouble_while_taking_down_leaves_nothing_behind(kind: str) -> None:
+    world = World()
+    await world.ask()
+    await world.until_phase(ALICES, "ready")
+    world.arm.faults.add(kind, "DELETE", times=3)
+    await world.commands.retire(ALICE, ALICES, "", match=None)
+    await world.until_phase(ALICES, "gone", hours=4)
+    assert world.resources() == {}
+
+
+async def test_a_machine_that_cannot_be_had_is_told_to_its_owner_and_keeps_no_bastion_billing() -> None:
+    world = World(switches=Switches(unavailable_sizes=["Standard_D2s_v5"]))
+    await world.ask()
+    await world.until_phase(ALICES, "blocked", hours=1)
+    told = await world.notices("blocked")
+    assert any("SkuNotAvailable" in str(row.values["text"]) for row in told)
+    await world.pass_by(minutes=40)
+    assert BASTION not in world.resources()
+    world.arm.switches.unavailable_sizes.clear()
+    await world.until_phase(ALICES, "ready", hours=3)
+
+
+async def test_a_door_that_people_take_away_in_the_portal_is_put_back() -> None:
+    world = World()
+    await world.ask(schedule="always", hours=24)
+    await world.until_phase(ALICES, "ready")
+    world.arm.humans.delete(str(world.resources()[BASTION]["id"]))
+    await world.pass_by(minutes=20)
+    assert BASTION in world.resources()
+    assert await world.phase(ALICES) == "ready"
+
+
+async def test_what_stands_under_our_name_and_is_not_ours_is_never_touched() -> None:
+    world = World()
+    name = "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Network/publicIPAddresses/jb-main-bastion-ip"
+    estate = world.settings.estate
+    target = name.format(estate.subscription_id, estate.resource_group)
+    body = {
+        "location": "westeurope",
+        "tags": {"owner": "somebody"},
+        "sku": {"name": "Standard"},
+        "properties": {"publicIPAllocationMethod": "Static"},
+    }
+    world.arm.humans.add(target, body)
+    await world.pass_by(minutes=1)
+    before = json.dumps(world.resources()["publicIPAddresses/jb-main-bastion-ip"], sort_keys=True)
+    await world.ask(hours=2)
+    await world.pass_by(hours=6)
+    resources = world.resources()
+    assert resources.keys() == {"publicIPAddresses/jb-main-bastion-ip"}
+    assert json.dumps(resources["publicIPAddresses/jb-main-bastion-ip"], sort_keys=True) == before
+
+
+async def test_tags_that_a_policy_adds_are_neither_fought_nor_lost() -> None:
+    world = World(switches=Switches(added_tags={"costCenter": "policy"}))
+    await world.ask()
+    await world.until_phase(ALICES, "ready")
+    await world.until_phase(ALICES, "warm", hours=2)
+    await world.pass_by(hours=2)
+    assert all(body["tags"]["costCenter"] == "policy" for body in world.resources().values())
+    assert world.passes < 90
+
+
+async def test_a_session_list_that_fails_for_a_week_costs_hours_and_not_a_week() -> None:
+    world = World()
+    await world.ask(hours=14 * 24)
+    await world.until_phase(ALICES, "ready")
+    world.arm.faults.add("sessions-error", "getActiveSessions", times=None)
+    await world.pass_until(world.start + timedelta(days=7))
+    assert world.truth()["bastion.basic"] < 5 * 13 + 5
+    assert len(await world.notices("warning")) >= 1
+
+
+async def test_a_scope_that_is_locked_alerts_and_is_taken_down_once_it_is_free() -> None:
+    world = World()
+    await world.ask(hours=1)
+    await world.until_phase(ALICES, "ready")
+    vnet = str(world.resources()["virtualNetworks/jb-main-vnet"]["id"])
+    world.arm.humans.lock(vnet)
+    await world.pass_by(hours=3)
+    assert any("ScopeLocked" in str(row.values["text"]) for row in await world.notices("alert"))
+    assert BASTION not in world.resources()
+    world.arm.humans.unlock(vnet)
+    await world.until_phase(ALICES, "gone", hours=6)
+    assert world.resources() == {}

@@ -1,0 +1,301 @@
+"""What a look changes in what is known: parts, meters, sessions, and how far each box has come."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from lifecycle.blueprint import BASTION, NSG_FRONTEND
+from lifecycle.model import (
+    Active,
+    Block,
+    BoxStatus,
+    Idle,
+    Level,
+    Login,
+    Operation,
+    Power,
+    Seen,
+    SessionSeen,
+    Sighting,
+    StackStatus,
+    Unknown,
+    Verb,
+)
+from lifecycle.observation import (
+    activity,
+    box_seen,
+    boxes_by_vm,
+    can_be_inside,
+    connected,
+    level_of,
+    saw_no_door,
+    saw_parts,
+    saw_sessions,
+)
+from tests.examples import BOX, HOUR, MINUTE, NOON, all_sound, at, parts_of, seen_as
+
+PARTS = parts_of(replace(BOX, login=Login.ENTRA))
+DOOR, VM, DISK = PARTS[BASTION], PARTS["vm!one"], PARTS["disk!one"]
+OPEN_STACK = StackStatus(parts=all_sound(PARTS), sessions_at=NOON, looked_at=at("11:00"))
+TWO = replace(BOX, name="two")
+
+
+def claim(part: str, claimed_at: datetime, verb: Verb = Verb.PUT) -> Operation:
+    return Operation(part, verb, PARTS[part].kind, PARTS[part].arm_id, "wanted", claimed_at, claimed_at)
+
+
+def billing(part: str, *meters: str, now: datetime = NOON) -> dict[str, Seen]:
+    return {part: replace(seen_as(PARTS[part]), seen_at=now, meters=meters)}
+
+
+def gone(part: str, now: datetime = NOON) -> dict[str, Seen]:
+    return {part: replace(seen_as(PARTS[part], Sighting.ABSENT), seen_at=now)}
+
+
+def session(session_id: str, target: str = VM.arm_id, user: str = "alice") -> SessionSeen:
+    return SessionSeen(session_id, user, "SSH", target, at("11:40"))
+
+
+def test_a_meter_opens_with_the_claim_that_made_the_thing() -> None:
+    status, changes = saw_parts(StackStatus(), billing(BASTION, "bastion.basic"), [claim(BASTION, at("11:50"))], NOON)
+    (change,) = changes
+    assert (change.open.claimed_at, change.open.sound_at, change.closed_absent_at) == (at("11:50"), NOON, None)
+    assert status.meters[f"{BASTION}|bastion.basic"] == change.open
+
+
+def test_a_meter_has_surely_begun_only_once_the_thing_is_in_order() -> None:
+    building = {BASTION: replace(billing(BASTION, "bastion.basic")[BASTION], sighting=Sighting.BUSY)}
+    status, (first,) = saw_parts(StackStatus(), building, [claim(BASTION, at("11:50"))], NOON)
+    assert first.open.sound_at is None
+    status, (second,) = saw_parts(status, billing(BASTION, "bastion.basic", now=at("12:05")), [], at("12:05"))
+    assert (second.open.claimed_at, second.open.sound_at) == (at("11:50"), at("12:05"))
+    assert saw_parts(status, billing(BASTION, "bastion.basic", now=at("12:09")), [], at("12:09"))[1] == ()
+
+
+def test_a_meter_closes_between_the_last_sighting_and_the_absence() -> None:
+    status, _ = saw_parts(StackStatus(), billing(BASTION, "bastion.basic"), [claim(BASTION, at("11:50"))], NOON)
+    status, _ = saw_parts(status, billing(BASTION, "bastion.basic", now=at("12:30")), [], at("12:30"))
+    status, (change,) = saw_parts(status, gone(BASTION, at("13:00")), [], at("13:00"))
+    assert (change.closed_seen_at, change.closed_absent_at) == (at("12:30"), at("13:00"))
+    assert status.meters == {}
+
+
+def test_an_os_disk_bills_from_the_claim_of_its_machine() -> None:
+    _, (change,) = saw_parts(
+        StackStatus(), billing("disk!one", "disk.StandardSSD_LRS"), [claim("vm!one", at("11:55"))], NOON
+    )
+    assert change.open.claimed_at == at("11:55")
+
+
+def test_what_appears_without_a_claim_of_ours_bills_from_the_last_look_that_did_not_show_it() -> None:
+    before = StackStatus(parts=gone(BASTION, at("11:10")), looked_at=at("11:20"))
+    _, (change,) = saw_parts(before, billing(BASTION, "bastion.basic"), [], NOON)
+    assert change.open.claimed_at == at("11:10")
+    _, (change,) = saw_parts(StackStatus(looked_at=at("11:20")), billing(BASTION, "bastion.basic"), [], NOON)
+    assert change.open.claimed_at == at("11:20")
+
+
+def test_a_deletion_under_way_opens_no_meter_at_its_claim() -> None:
+    before = StackStatus(parts=gone(BASTION, at("11:10")))
+    _, (change,) = saw_parts(before, billing(BASTION, "ip.standard"), [claim(BASTION, at("11:59"), Verb.DELETE)], NOON)
+    assert change.open.claimed_at == at("11:10")
+
+
+def test_a_new_size_closes_one_meter_and_opens_another() -> None:
+    status, _ = saw_parts(StackStatus(), billing("vm!one", "vm.small"), [], at("11:00"))
+    _, changes = saw_parts(status, billing("vm!one", "vm.large"), [], NOON)
+    assert [(change.open.meter, change.closed_absent_at) for change in changes] == [
+        ("vm.small", NOON), ("vm.large", None)
+    ]  # fmt: skip
+
+
+def test_the_meters_of_a_part_are_not_those_of_one_whose_name_begins_alike() -> None:
+    status, _ = saw_parts(StackStatus(), billing("vm!one", "vm.small"), [], at("11:00"))
+    _, changes = saw_parts(status, {"vm!o": Seen("x", Sighting.ABSENT, NOON)}, [], NOON)
+    assert changes == ()
+
+
+def test_the_same_look_twice_changes_nothing() -> None:
+    look = billing(BASTION, "bastion.basic") | billing("vm!one", "vm.small")
+    once, first = saw_parts(OPEN_STACK, look, [claim(BASTION, at("11:50"))], NOON)
+    twice, second = saw_parts(once, look, [claim(BASTION, at("11:50"))], NOON)
+    assert len(first) == 2
+    assert (twice, second) == (once, ())
+
+
+def test_a_pass_repeated_after_a_crash_opens_the_very_same_meters() -> None:
+    look = billing(BASTION, "bastion.basic") | billing("disk!one", "disk.x")
+    _, first = saw_parts(OPEN_STACK, look, [], NOON)
+    _, again = saw_parts(OPEN_STACK, look, [], at("12:05"))
+    assert [change.open.claimed_at for change in first] == [change.open.claimed_at for change in again]
+
+
+CURES = [
+    (Verb.DELETE, seen_as(DOOR, Sighting.ABSENT), seen_as(DOOR)),
+    (Verb.PUT, seen_as(DOOR), seen_as(DOOR, Sighting.BROKEN)),
+    (Verb.START, seen_as(VM, power=Power.RUNNING), seen_as(VM, power=Power.DEALLOCATED)),
+    (Verb.DEALLOCATE, seen_as(VM, power=Power.DEALLOCATED), seen_as(VM, power=Power.STOPPED)),
+]
+
+
+@pytest.mark.parametrize(("verb", "cured", "still"), CURES, ids=[verb for verb, _, _ in CURES])
+def test_a_block_goes_when_what_was_refused_has_come_to_pass(verb: Verb, cured: Seen, still: Seen) -> None:
+    blocked = StackStatus(blocks={"it": Block(verb, "Code", "no", 1, NOON, shown=True)})
+    assert saw_parts(blocked, {"it": cured}, [], NOON)[0].blocks == {}
+    assert saw_parts(blocked, {"it": still}, [], NOON)[0].blocks == blocked.blocks
+    assert saw_parts(blocked, {}, [], NOON)[0].blocks == blocked.blocks
+
+
+def test_the_drain_is_dated_by_its_first_sighting_and_forgotten_when_it_is_lifted() -> None:
+    drained = {NSG_FRONTEND: seen_as(PARTS[NSG_FRONTEND], drained=True)}
+    status, _ = saw_parts(OPEN_STACK, drained, [], NOON)
+    status, _ = saw_parts(status, drained, [], at("12:05"))
+    assert status.drained_at == NOON
+    status, _ = saw_parts(status, {NSG_FRONTEND: seen_as(PARTS[NSG_FRONTEND], drained=False)}, [], at("12:10"))
+    assert status.drained_at is None
+
+
+def test_who_comes_and_who_leaves_is_told_once() -> None:
+    boxes = boxes_by_vm(["one"], OPEN_STACK.parts)
+    status, came = saw_sessions(OPEN_STACK, [session("s1"), session("s2")], boxes, NOON)
+    assert [(change.session_id, change.session.box, change.ended_at) for change in came] == [
+        ("s1", "one", None), ("s2", "one", None)
+    ]  # fmt: skip
+    status, left = saw_sessions(status, [session("s1")], boxes, at("12:05"))
+    assert [(change.session_id, change.session.last_seen_at, change.ended_at) for change in left] == [
+        ("s2", NOON, at("12:05"))
+    ]
+    assert saw_sessions(status, [session("s1")], boxes, at("12:05")) == (status, ())
+
+
+def test_a_session_keeps_the_beginning_it_was_first_seen_with() -> None:
+    silent = replace(session("s1"), started_at=None)
+    status, _ = saw_sessions(OPEN_STACK, [silent], {}, NOON)
+    status, _ = saw_sessions(status, [silent], {}, at("12:05"))
+    assert status.sessions["s1"].started_at == NOON
+
+
+def test_a_machines_id_is_found_in_any_case() -> None:
+    boxes = boxes_by_vm(["one"], OPEN_STACK.parts)
+    status, _ = saw_sessions(OPEN_STACK, [session("s1", VM.arm_id.upper())], boxes, NOON)
+    assert connected(status, "one") == 1
+    assert connected(status, "two") == 0
+
+
+def test_a_session_of_which_nobody_knows_where_it_leads_counts_for_every_box() -> None:
+    boxes = boxes_by_vm(["one"], OPEN_STACK.parts)
+    status, _ = saw_sessions(OPEN_STACK, [session("s1", target=""), session("s2", "/elsewhere")], boxes, NOON)
+    assert activity(status, BOX, NOON) == Active(2)
+    assert connected(status, "two") == 2
+
+
+def test_a_door_that_is_gone_takes_its_sessions_along() -> None:
+    status, _ = saw_sessions(OPEN_STACK, [session("s1")], {}, at("11:55"))
+    status, (left,) = saw_no_door(status, NOON)
+    assert (left.session.last_seen_at, left.ended_at) == (at("11:55"), NOON)
+    assert (status.sessions, status.sessions_at, status.drained_at) == ({}, None, None)
+    assert saw_no_door(status, NOON) == (status, ())
+
+
+def test_a_session_list_not_read_in_this_pass_is_unknown() -> None:
+    assert isinstance(activity(replace(OPEN_STACK, sessions_at=NOON - MINUTE), BOX, NOON), Unknown)
+    failing = replace(OPEN_STACK, sessions_at=None, sessions_failing_since_at=at("11:30"))
+    assert activity(failing, BOX, NOON) == Unknown("the session list cannot be read since 11:30 UTC")
+
+
+def test_nobody_listed_is_idle_since_the_last_sign_of_anybody() -> None:
+    assert activity(OPEN_STACK, BOX, NOON) == Idle(BOX.requested_at)
+    known = {"one": BoxStatus("first", last_active_at=at("11:45"))}
+    assert activity(replace(OPEN_STACK, boxes=known), BOX, NOON) == Idle(at("11:45"))
+
+
+def test_without_a_door_nobody_is_inside() -> None:
+    no_door = replace(OPEN_STACK, parts={**OPEN_STACK.parts, **gone(BASTION)}, sessions_at=None)
+    assert activity(no_door, BOX, NOON) == Idle(BOX.requested_at)
+    assert not can_be_inside(no_door)
+
+
+def test_a_door_that_never_came_up_let_nobody_in_and_one_that_broke_later_may_have() -> None:
+    broken = {BASTION: seen_as(DOOR, Sighting.BROKEN)}
+    never = replace(OPEN_STACK, parts={**OPEN_STACK.parts, **broken}, sessions_at=None)
+    assert not can_be_inside(never)
+    assert can_be_inside(replace(never, sessions_at=at("11:00")))
+    assert isinstance(activity(replace(never, sessions_at=at("11:00")), BOX, NOON), Unknown)
+
+
+def test_a_deletion_that_azure_took_has_ended_whatever_sessions_there_were() -> None:
+    assert isinstance(activity(replace(OPEN_STACK, sessions_at=None), BOX, NOON, leaving=True), Idle)
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [seen_as(VM, Sighting.ABSENT), seen_as(VM, power=Power.DEALLOCATED)],
+    ids=["gone", "deallocated"],
+)
+def test_nobody_is_inside_a_machine_that_does_not_run_whatever_nobody_can_tell(machine: Seen) -> None:
+    silent = replace(OPEN_STACK, parts={**OPEN_STACK.parts, "vm!one": machine}, sessions_at=None)
+    assert isinstance(activity(silent, BOX, NOON), Idle)
+    listed, _ = saw_sessions(silent, [session("s1", target="")], {}, NOON)
+    assert isinstance(activity(listed, BOX, NOON), Idle)
+
+
+LEVELS = [
+    ("everything in order", {}, Level.OPEN),
+    ("no machine", {"vm!one": seen_as(VM, Sighting.ABSENT)}, Level.GONE),
+    ("somebody else's machine", {"vm!one": seen_as(VM, Sighting.FOREIGN)}, Level.GONE),
+    ("deallocated", {"vm!one": seen_as(VM, power=Power.DEALLOCATED)}, Level.PARKED),
+    ("powered off from inside", {"vm!one": seen_as(VM, power=Power.STOPPED)}, Level.PARKED),
+    ("no door", {BASTION: seen_as(DOOR, Sighting.ABSENT)}, Level.WARM),
+    ("a door still being built", {BASTION: seen_as(DOOR, Sighting.BUSY)}, Level.WARM),
+    ("no login yet", {"login!one": seen_as(PARTS["login!one"], Sighting.BUSY)}, Level.WARM),
+    ("a login that failed", {"login!one": seen_as(PARTS["login!one"], Sighting.BROKEN)}, Level.WARM),
+    ("drained", {NSG_FRONTEND: seen_as(PARTS[NSG_FRONTEND], drained=True)}, Level.WARM),
+]
+
+
+@pytest.mark.parametrize(("name", "more", "level"), LEVELS, ids=[name for name, _, _ in LEVELS])
+def test_a_box_is_open_when_a_person_can_get_in(name: str, more: dict[str, Seen], level: Level) -> None:
+    assert name
+    status = replace(OPEN_STACK, parts={**OPEN_STACK.parts, **more})
+    assert level_of(status, replace(BOX, login=Login.ENTRA)) is level
+
+
+def test_login_by_key_needs_no_extension() -> None:
+    parts = {key: seen for key, seen in OPEN_STACK.parts.items() if key != "login!one"}
+    assert level_of(replace(OPEN_STACK, parts=parts), BOX) is Level.OPEN
+
+
+def test_first_ready_is_remembered_and_latest_ready_moves() -> None:
+    first = box_seen(OPEN_STACK, BOX, NOON)
+    assert (first.first_ready_at, first.ready_at) == (NOON, NOON)
+    still = box_seen(replace(OPEN_STACK, boxes={"one": first}), BOX, NOON + HOUR)
+    assert (still.first_ready_at, still.ready_at) == (NOON, NOON)
+    shut = replace(OPEN_STACK, parts={**OPEN_STACK.parts, **gone(BASTION)}, boxes={"one": still})
+    warm = box_seen(shut, BOX, NOON + 2 * HOUR)
+    again = box_seen(replace(OPEN_STACK, boxes={"one": warm}), BOX, NOON + 3 * HOUR)
+    assert (again.first_ready_at, again.ready_at) == (NOON, NOON + 3 * HOUR)
+
+
+def test_a_box_of_the_same_name_begins_anew() -> None:
+    old = replace(
+        OPEN_STACK, boxes={"one": BoxStatus("earlier", first_ready_at=at("07:00"), last_active_at=at("07:30"))}
+    )
+    fresh = box_seen(old, BOX, NOON)
+    assert (fresh.incarnation, fresh.first_ready_at, fresh.last_active_at) == ("first", NOON, None)
+
+
+def test_activity_lasts_until_the_look_that_finds_nobody() -> None:
+    status, _ = saw_sessions(OPEN_STACK, [session("s1")], boxes_by_vm(["one"], OPEN_STACK.parts), NOON)
+    used = box_seen(status, BOX, NOON)
+    assert (used.connected, used.last_active_at) == (1, NOON)
+    later, _ = saw_sessions(replace(status, boxes={"one": used}), [], {}, at("12:05"))
+    left = box_seen(later, BOX, at("12:05"))
+    assert (left.connected, left.last_active_at) == (0, at("12:05"))
+    assert box_seen(replace(later, boxes={"one": left}), BOX, at("12:10")).last_active_at == at("12:05")
+
+
+def test_a_neighbours_machine_is_its_own_affair() -> None:
+    assert level_of(OPEN_STACK, TWO) is Level.GONE
