@@ -99,7 +99,7 @@ def decide(case: Case) -> Decision:
         name: target(case.now, box, boxes[name], case.schedules[box.schedule], activities[name], case.policy)
         for name, box in case.boxes.items()
     }
-    levels = {name: _level_to_build(case, found, activities[name]) for name, found in targets.items()}
+    levels = {name: _level_to_build(case, name, found, activities[name]) for name, found in targets.items()}
     door = _door_wanted(case, levels, activities)
     closing = not door and can_be_inside(status)
     standing = can_be_inside(status) and not leaving
@@ -117,10 +117,15 @@ def decide(case: Case) -> Decision:
     return Decision(status, targets, parts, steps, warnings, again, closing, gone)
 
 
-def _level_to_build(case: Case, found: Target, use: Activity) -> Level:
-    """A box whose door cannot be had is not kept running for nothing; a refusal cuts nobody off."""
-    blocked_door = any(part in DOOR and _cannot_be_had(block) for part, block in case.status.blocks.items())
-    return min(found.level, Level.PARKED) if blocked_door and isinstance(use, Idle) else found.level
+def _level_to_build(case: Case, name: str, found: Target, use: Activity) -> Level:
+    """A box that nobody can enter is not kept running for nothing; a refusal cuts nobody off.
+
+    A login is installed by the machine itself, so for another try at it the machine runs.
+    """
+    login = case.status.blocks.get(box_key("login", name))
+    no_login = login is not None and _cannot_be_had(login) and case.now < login.retry_at
+    no_door = any(part in DOOR and _cannot_be_had(block) for part, block in case.status.blocks.items())
+    return min(found.level, Level.PARKED) if (no_door or no_login) and isinstance(use, Idle) else found.level
 
 
 def _cannot_be_had(block: Block) -> bool:

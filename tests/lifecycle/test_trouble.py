@@ -132,3 +132,14 @@ async def test_a_scope_that_is_locked_alerts_and_is_taken_down_once_it_is_free()
     world.arm.humans.unlock(vnet)
     await world.until_phase(ALICES, "gone", hours=6)
     assert world.resources() == {}
+
+
+async def test_a_machine_whose_login_cannot_be_installed_does_not_run_for_nothing_and_is_tried_again() -> None:
+    world = World()
+    world.arm.faults.add("late-failed:VMExtensionProvisioningError", "PUT .*extensions", times=2)
+    await world.ask()
+    await world.until_phase(ALICES, "blocked", hours=1)
+    await world.pass_by(minutes=30)
+    assert BASTION not in world.resources()
+    assert world.truth()["vm.Standard_D2s_v5"] < 0.5
+    await world.until_phase(ALICES, "ready", hours=4)
