@@ -40,6 +40,7 @@ def _template() -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 -- only the page needs it
 
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    environment.filters["clock"] = lambda instant: f"{instant[:10]} {instant[11:16]} UTC"
     return environment.get_template("dashboard.html")
 
 
