@@ -1,0 +1,149 @@
+"""What a pass asks of Azure without changing anything: how operations go, what stands, and who is inside."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from lifecycle.audit import Entry
+from lifecycle.blueprint import BASTION, Part
+from lifecycle.decision import LOOK_AT_ALL_EVERY
+from lifecycle.due import EARLY
+from lifecycle.faults import AzureFault, Meaning
+from lifecycle.model import Operation, Seen, Sighting, StackStatus, Verb
+from lifecycle.observation import boxes_by_vm, can_be_inside, saw_no_door, saw_parts, saw_sessions
+from lifecycle.ports import Azure, Remove, Table, Tables
+from lifecycle.rows import DISCONNECT
+from lifecycle.sightings import digest_of, sight
+from lifecycle.turn import AZURE, Turn
+
+POLL_EVERY = timedelta(seconds=15)
+"""Our own pause between polls where Azure asks for none."""
+LONGEST_OPERATION = timedelta(hours=2)
+"""After so long an operation is no longer believed in: the resource is looked at instead."""
+LOOKS_AT_ONCE = 10
+
+
+class Lookout:
+    """Brings a turn's picture of Azure up to date."""
+
+    def __init__(self, tables: Tables, azure: Azure) -> None:
+        self.tables = tables
+        self.azure = azure
+
+    async def poll(self, turn: Turn) -> None:
+        """Ask each operation in flight once."""
+        await asyncio.gather(*(self._poll_one(turn, operation) for operation in list(turn.operations.values())))
+
+    async def _poll_one(self, turn: Turn, operation: Operation) -> None:
+        """Ask once how an operation goes. A token is a hint: in any trouble the look tells the truth."""
+        if operation.token is None:
+            turn.end(operation, "seen by look", "its worker was lost after the claim")
+            return
+        if turn.now - operation.claimed_at > LONGEST_OPERATION:
+            turn.end(operation, "seen by look", "it ran longer than any such operation does")
+            return
+        if operation.poll_at and operation.poll_at > turn.now + EARLY:
+            turn.look_again_at.append(operation.poll_at)
+            return
+        try:
+            progress = await self.azure.poll(operation.verb, operation.kind, operation.arm_id, operation.token)
+        except AzureFault as silence:
+            wait = silence.fault.wait(operation.polls + 1)
+            turn.keep(operation, wait)
+            return
+        if progress.running:
+            turn.keep(operation, progress.wait or POLL_EVERY)
+        elif progress.fault is None:
+            turn.end(operation, "done", operation.reason)
+        elif progress.fault.meaning is Meaning.LOST:
+            turn.end(operation, "seen by look", "its operation is forgotten")
+        else:
+            turn.end(operation, "failed", f"{progress.fault.code}: {progress.fault.message}")
+            turn.block(operation.part, operation.verb, progress.fault)
+
+    async def look(self, turn: Turn) -> None:
+        """See what Azure shows: all of it when something may have changed, then who is connected.
+
+        Who is connected decides what is wanted; where that changes a part's blueprint, it is looked at once more.
+        """
+        parts = list(turn.decide().parts.values())
+        wanted = parts if self._all_is_due(turn) else [part for part in parts if _is_unclear(turn.status, part)]
+        if wanted:
+            await self._look_at(turn, wanted, everything=len(wanted) == len(parts))
+        await self._look_inside(turn)
+        outdated = [part for part in turn.decide().parts.values() if _is_outdated(turn.status, part)]
+        if outdated and AZURE not in turn.status.blocks:
+            await self._look_at(turn, outdated, everything=False)
+
+    def _all_is_due(self, turn: Turn) -> bool:
+        status = turn.status
+        if turn.ended or turn.revision != status.revision or status.looked_at is None:
+            return True
+        retry = any(block.retry_at <= turn.now + EARLY for block in status.blocks.values())
+        return retry or status.looked_at + LOOK_AT_ALL_EVERY <= turn.now + EARLY
+
+    async def _look_at(self, turn: Turn, parts: list[Part], *, everything: bool) -> None:
+        at_once = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+        async def look(part: Part) -> tuple[str, Seen]:
+            async with at_once:
+                return part.key, sight(part, await self.azure.look(part.kind, part.arm_id), turn.now)
+
+        try:
+            seen = dict(await asyncio.gather(*(look(part) for part in parts)))
+        except AzureFault as silence:
+            turn.block(AZURE, Verb.PUT, silence.fault)
+            turn.look_again_at.append(turn.status.blocks[AZURE].retry_at)
+            return
+        claims = [*turn.operations.values(), *turn.forgotten.values()]
+        status, meters = saw_parts(turn.status, seen, claims, turn.now)
+        blocks = {part: block for part, block in status.blocks.items() if part != AZURE}
+        looked_at = turn.now if everything else status.looked_at
+        turn.status = replace(status, blocks=blocks, looked_at=looked_at)
+        turn.meters += meters
+
+    async def _look_inside(self, turn: Turn) -> None:
+        """Read who is connected, and end the sessions that people asked to end."""
+        leaving = turn.operations.get(BASTION)
+        door = turn.status.parts.get(BASTION)
+        if door is None or not can_be_inside(turn.status):
+            if door is not None and door.sighting is Sighting.ABSENT:
+                turn.status, changes = saw_no_door(turn.status, turn.now)
+                turn.sessions += changes
+            return
+        if leaving is not None and leaving.verb is Verb.DELETE:
+            return
+        try:
+            await self._disconnect(turn, door.arm_id)
+            sessions = await self.azure.sessions(door.arm_id)
+        except AzureFault as silence:
+            if silence.fault.meaning is Meaning.GONE:
+                await self._look_at(turn, [turn.decide().parts[BASTION]], everything=False)
+            since = turn.status.sessions_failing_since_at or turn.now
+            turn.status = replace(turn.status, sessions_failing_since_at=since)
+            return
+        vms = boxes_by_vm(turn.rows.boxes, turn.status.parts)
+        turn.status, changes = saw_sessions(turn.status, sessions, vms, turn.now)
+        turn.sessions += changes
+
+    async def _disconnect(self, turn: Turn, bastion_id: str) -> None:
+        asked = turn.rows.disconnects
+        if not asked:
+            return
+        await self.azure.disconnect(bastion_id, [str(row.values["session_id"]) for row in asked.values()])
+        for key, row in asked.items():
+            actor, reason = str(row.values.get("by", "")), str(row.values.get("reason", ""))
+            turn.entries.append(Entry(actor, "disconnect", str(row.values["session_id"]), "done", reason))
+            await self.tables.commit(Table.STACKS, turn.rows.name, [Remove(f"{DISCONNECT}{key}", row.etag)])
+
+
+def _is_unclear(status: StackStatus, part: Part) -> bool:
+    seen = status.parts.get(part.key)
+    return seen is None or seen.sighting in (Sighting.UNSEEN, Sighting.BUSY)
+
+
+def _is_outdated(status: StackStatus, part: Part) -> bool:
+    seen = status.parts.get(part.key)
+    return seen is None or (seen.stands and seen.against != digest_of(part))

@@ -1,0 +1,111 @@
+"""What one pass over a stack has gathered so far, and how each finding is noted. Lives for one invocation only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from lifecycle.audit import Entry
+from lifecycle.blueprint import Estate
+from lifecycle.decision import Case, Decision, decide
+from lifecycle.faults import ALERTS, TAKES_DOWN_WHAT_BILLS, Fault
+from lifecycle.model import Block, BoxIntent, Operation, Policy, StackIntent, StackStatus, Verb
+from lifecycle.notices import Notice
+from lifecycle.observation import MeterChange, SessionChange
+from lifecycle.rows import StackRows, Stored
+from lifecycle.schedule import Schedule
+
+ACTOR = "reconciler"
+AZURE = "azure"
+"""The block that stands for Azure itself not answering our looks."""
+
+
+@dataclass
+class Turn:
+    """One pass: the rows it began with, what it has seen since, and what is to be written at its end."""
+
+    now: datetime
+    rows: StackRows
+    intent: StackIntent
+    revision: str
+    schedules: Mapping[str, Schedule]
+    estate: Estate
+    policy: Policy
+    status: StackStatus
+    before: StackStatus
+    """The status as it was when the pass began: what is news is measured against it."""
+    operations: dict[str, Operation]
+    entries: list[Entry] = field(default_factory=list)
+    meters: list[MeterChange] = field(default_factory=list)
+    sessions: list[SessionChange] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
+    forgotten: dict[str, Operation] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+    look_again_at: list[datetime] = field(default_factory=list)
+    operation_etags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def live(self) -> dict[str, Stored[BoxIntent]]:
+        """Boxes that are not over and done with."""
+        return {name: box for name, box in self.rows.boxes.items() if not self.rows.is_gone(name)}
+
+    def decide(self) -> Decision:
+        """Say what follows from all that is known by now."""
+        return decide(
+            Case(
+                self.now,
+                self.estate,
+                self.rows.name,
+                self.intent,
+                {name: box.value for name, box in self.live.items()},
+                self.status,
+                self.operations,
+                self.schedules,
+                self.policy,
+            )
+        )
+
+    def keep(self, operation: Operation, wait: timedelta) -> None:
+        """Go on with an operation, and ask it again after ``wait``."""
+        poll_at = self.now + wait
+        self.operations[operation.part] = replace(operation, poll_at=poll_at, polls=operation.polls + 1)
+        self.look_again_at.append(poll_at)
+
+    def end(self, operation: Operation, outcome: str, reason: str) -> None:
+        """Have done with an operation: whatever it came to, the look tells the truth."""
+        self.operations.pop(operation.part, None)
+        self.forgotten[operation.part] = operation
+        self.ended.add(operation.part)
+        mark = f"{operation.claimed_real_at.isoformat()}|{operation.part}|{outcome}"
+        self.entries.append(Entry(ACTOR, operation.verb, operation.arm_id, outcome, reason, mark))
+
+    def block(self, part: str, verb: Verb, fault: Fault) -> None:
+        """Leave a part alone for a while, and tell people where it is theirs to act."""
+        old = self.status.blocks.get(part)
+        failures = old.failures + 1 if old and old.verb is verb else 1
+        block = Block(
+            verb,
+            fault.code,
+            fault.message,
+            failures,
+            self.now + fault.wait(failures),
+            shown=fault.blocks(failures),
+            takes_down=fault.meaning in TAKES_DOWN_WHAT_BILLS,
+            since_at=old.since_at if old and old.verb is verb else self.now,
+        )
+        self.status = replace(self.status, blocks={**self.status.blocks, part: block})
+        if block.shown and not (old and old.shown and old.code == block.code):
+            self.notices += self._told_of(part, block, alert=fault.meaning in ALERTS)
+
+    def _told_of(self, part: str, block: Block, *, alert: bool) -> list[Notice]:
+        topic = f"{part}!{block.code}!{self.now:%Y-%m-%dT%H%M%S}"
+        text = f"{part} of stack {self.rows.name} is blocked: {block.code}: {block.message}"
+        if alert:
+            return [Notice("alert", self.rows.name, "", "operators", text, topic)]
+        _, _, own = part.partition("!")
+        return [
+            Notice("blocked", self.rows.name, name, box.value.owner, text, topic)
+            for name, box in self.live.items()
+            if own in ("", name)
+        ]
