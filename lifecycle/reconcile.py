@@ -128,7 +128,7 @@ class Reconciler:
         )
 
     async def _warned(self, turn: Turn, decision: Decision) -> Decision:
-        """Write the warnings that are due; what was announced then decides."""
+        """Give the warnings that are due, and only then note that they were given; what was announced decides."""
         if not decision.warnings:
             return decision
         boxes = dict(decision.status.boxes)
@@ -137,14 +137,16 @@ class Reconciler:
             hard_at = max(deadline.at, turn.now + self.policy.warning_lead)
             text = f"{turn.rows.name}/{name}: {deadline.what}; at {hard_at:%Y-%m-%d %H:%M} UTC at the latest"
             topic = f"{deadline.kind}!{deadline.at:%Y-%m-%dT%H%M%S}"
-            turn.notices.append(Notice("warning", turn.rows.name, name, owner, text, topic))
+            await tell(self.tables, self.bell, Notice("warning", turn.rows.name, name, owner, text, topic), turn.now)
             warned = {**boxes[name].warned, deadline.kind: Warned(deadline.at, turn.now)}
             boxes[name] = replace(boxes[name], warned=warned)
         turn.status = replace(decision.status, boxes=boxes)
         return turn.decide()
 
     async def _carry_out(self, turn: Turn, decision: Decision) -> None:
+        """Do what may be done now. The books come first: a claim stores the status that says they are kept."""
         turn.status = decision.status
+        await self._keep_books(turn)
         begins = decision.begins[:BEGINS_PER_PASS]
         if begins and AZURE not in turn.status.blocks:
             await self._claim(turn, begins)
@@ -220,9 +222,8 @@ class Reconciler:
         return await self.azure.begin(begin.verb, part.kind, part.arm_id, body, age)
 
     async def _save(self, turn: Turn, decision: Decision) -> None:
-        """Store what was learnt, the books first, then the status, then ring. A crash between is the sweep's."""
+        """Store what was learnt, then ring. A crash between the two is the sweep's."""
         name = turn.rows.name
-        await self._keep_books(turn)
         await append(self.tables, name, turn.now, turn.entries)
         turn.notices += self._news(turn)
         for notice in turn.notices:
@@ -297,7 +298,7 @@ class Reconciler:
         tenancies = [
             tenancy_row(turn.rows.boxes[name].value, turn.now if known.phase == "gone" else None)
             for name, known in turn.status.boxes.items()
-            if self._is_turn(turn, name, known)
+            if self._comes_or_goes(turn, name, known)
         ]
         for table, rows in (
             (Table.METERS, [*(meter_row(change, owners) for change in turn.meters), *tenancies]),
@@ -307,7 +308,7 @@ class Reconciler:
                 await self.tables.commit(table, turn.rows.name, [Put(row) for row in {r.key: r for r in rows}.values()])
 
     @staticmethod
-    def _is_turn(turn: Turn, name: str, known: BoxStatus) -> bool:
+    def _comes_or_goes(turn: Turn, name: str, known: BoxStatus) -> bool:
         """Whether a box is new, or has come to its end, in this pass."""
         before = turn.before.boxes.get(name)
         if before is None or before.incarnation != known.incarnation:

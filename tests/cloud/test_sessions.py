@@ -142,7 +142,7 @@ async def test_an_answer_that_never_comes_is_given_up(script: Script) -> None:
         with pytest.raises(AzureFault, match="no answer within"):
             await reading.read()
     assert 8 < sum(waited) <= LONGEST_READ_SECONDS
-    assert waited[0] == 0.2
+    assert waited[:2] == [0.0, 0.2]
     assert max(waited) == 1.0
 
 
