@@ -36,7 +36,7 @@ class TeamsApi:
         try:
             verify(request.body, request.headers.get("authorization"), self.settings.teams_secret)
             message = read(request.body)
-            require_fresh(message, self.real_now())
+            require_fresh(message, self.real_now(), await self.queries.now())
         except Forged as forged:
             return problem(401, "Not from our Teams", str(forged))
         person = self._person(message)
