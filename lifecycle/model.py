@@ -274,6 +274,8 @@ class StackStatus:
     revision: str = ""
     """A digest of the intents this status was derived from."""
     look_again_at: datetime | None = None
+    passed_at: datetime | None = None
+    """The instant of the last pass that came to its end: whatever was due up to then has been seen to."""
     looked_at: datetime | None = None
     """When all parts were last looked at."""
     sessions_at: datetime | None = None

@@ -237,6 +237,7 @@ class Reconciler:
             boxes={box: known for box, known in turn.status.boxes.items() if box in turn.rows.boxes},
             revision=turn.revision,
             look_again_at=again,
+            passed_at=turn.now,
             phase=_stack_phase(decision),
         )
         changes = self._operation_changes(turn)

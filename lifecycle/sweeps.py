@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from lifecycle import due
-from lifecycle.agenda import read_agenda
+from lifecycle.agenda import Agenda, read_agenda
 from lifecycle.faults import Conflict
 from lifecycle.model import StackIntent
 from lifecycle.ports import Bell, Clock, Queue, Remove, Row, Table, Tables
@@ -17,6 +17,8 @@ AT_ONCE = 500
 A_FEW = 5
 OVERDUE = timedelta(minutes=2)
 """What is later than this was missed by its message; whoever passes by rings for it."""
+ROW_FOLLOWS_WITHIN = timedelta(hours=1)
+"""An entry to which no row has come by then was left by a crash before anything was promised."""
 REMEMBERED = timedelta(days=7)
 """How long people can still ask what became of a box that is gone."""
 RANGE_CLAIMED_LATELY = timedelta(hours=1)
@@ -55,7 +57,8 @@ class Sweeps:
         for stack, entry in latest.items():
             agenda = await read_agenda(self.tables, self.timetable, stack)
             if agenda is None or not agenda.due(now):
-                await due.forget(self.tables, entry)
+                if _is_stale(entry, agenda, now):
+                    await due.forget(self.tables, entry)
             elif await due.may_ring(self.tables, entry, self.real_now()):
                 await self.bell.ring(Queue.RECONCILE, stack)
                 rung += 1
@@ -103,6 +106,15 @@ class Sweeps:
         async for row in self.tables.scan(Table.OUTBOX):
             if "sent_at" not in row.values and instant_of(str(row.values["written_at"])) + OVERDUE < now:
                 await self.bell.ring(Queue.NOTIFY, f"{row.partition}|{row.key}")
+
+
+def _is_stale(entry: due.Due, agenda: Agenda | None, now: datetime) -> bool:
+    """Whether an entry has had its day: a pass has ended since, or nothing has come of it for a while.
+
+    Entries are noted before the row that they are about. One that is not due may be ahead of a row being written.
+    """
+    passed_at = agenda.rows.status.value.passed_at if agenda else None
+    return entry.at <= now - ROW_FOLLOWS_WITHIN or (passed_at is not None and entry.at <= passed_at)
 
 
 def _last_word_at(rows: StackRows, box: str) -> datetime:

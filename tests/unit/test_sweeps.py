@@ -150,6 +150,14 @@ async def test_a_stale_entry_vanishes(house: House) -> None:
     assert [(entry.stack, entry.at) for entry in await house.entries()] == [("main", NOON + DAY)]
 
 
+async def test_an_entry_ahead_of_the_row_it_is_for_is_kept(house: House) -> None:
+    await due.note(house.tables, due.Due(NOON, "new"))
+    await house.has_stack("main", NOON + DAY)
+    await due.note(house.tables, due.Due(NOON, "main"))
+    assert await house.sweeps.sweep() == 0
+    assert {entry.stack for entry in await house.entries()} == {"main", "new"}
+
+
 async def test_of_many_entries_of_one_stack_the_latest_is_rung_and_the_rest_vanish(house: House) -> None:
     await house.has_stack("main", NOON)
     for minutes in range(1, 9):
