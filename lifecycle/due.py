@@ -45,9 +45,14 @@ async def forget(tables: Tables, due: Due) -> None:
     await tables.commit(Table.DUE, _bucket(due.at), [Remove(_key(due))])
 
 
-async def may_ring(tables: Tables, due: Due, real_now: datetime) -> bool:
-    """Say whether it is ours to ring for an entry; of many who would at the same time one may."""
-    if due.rung_real_at is not None and real_now - due.rung_real_at < RUNG_LATELY:
+async def may_ring(tables: Tables, due: Due, real_now: datetime, passed_real_at: datetime | None = None) -> bool:
+    """Say whether it is ours to ring for an entry; of many who would at the same time one may.
+
+    A ring that a pass has ended after (``passed_real_at``) was answered, and does not count any more.
+    """
+    rung_at = due.rung_real_at
+    answered = rung_at is not None and passed_real_at is not None and passed_real_at >= rung_at
+    if rung_at is not None and not answered and real_now - rung_at < RUNG_LATELY:
         return False
     row = Row(_key(due), {"rung_real_at": instant_text(real_now)}, due.etag)
     try:

@@ -276,6 +276,8 @@ class StackStatus:
     look_again_at: datetime | None = None
     passed_at: datetime | None = None
     """The instant of the last pass that came to its end: whatever was due up to then has been seen to."""
+    passed_real_at: datetime | None = None
+    """The wall clock at the end of that pass: a ring before it has been answered."""
     looked_at: datetime | None = None
     """When all parts were last looked at."""
     sessions_at: datetime | None = None

@@ -238,6 +238,7 @@ class Reconciler:
             revision=turn.revision,
             look_again_at=again,
             passed_at=turn.now,
+            passed_real_at=self.real_now(),
             phase=_stack_phase(decision),
         )
         changes = self._operation_changes(turn)

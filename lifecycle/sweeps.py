@@ -59,7 +59,9 @@ class Sweeps:
             if agenda is None or not agenda.due(now):
                 if _is_stale(entry, agenda, now):
                     await due.forget(self.tables, entry)
-            elif await due.may_ring(self.tables, entry, self.real_now()):
+                continue
+            passed_real_at = agenda.rows.status.value.passed_real_at
+            if await due.may_ring(self.tables, entry, self.real_now(), passed_real_at):
                 await self.bell.ring(Queue.RECONCILE, stack)
                 rung += 1
         return rung

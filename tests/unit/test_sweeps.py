@@ -158,6 +158,16 @@ async def test_an_entry_ahead_of_the_row_it_is_for_is_kept(house: House) -> None
     assert {entry.stack for entry in await house.entries()} == {"main", "new"}
 
 
+async def test_a_ring_that_was_answered_hinders_no_other(house: House) -> None:
+    await due.note(house.tables, due.Due(NOON, "main"))
+    (entry,) = await house.entries()
+    assert await due.may_ring(house.tables, entry, NOON)
+    (rung,) = await house.entries()
+    later = NOON + timedelta(seconds=1)
+    assert not await due.may_ring(house.tables, rung, later, NOON - MINUTE)
+    assert await due.may_ring(house.tables, rung, later, later)
+
+
 async def test_of_many_entries_of_one_stack_the_latest_is_rung_and_the_rest_vanish(house: House) -> None:
     await house.has_stack("main", NOON)
     for minutes in range(1, 9):
