@@ -21,12 +21,12 @@ demo:
 	@$(MAKE) --no-print-directory -j2 ready-to-run && exec $(BIN)/python -m sandbox.demo
 
 check: lint
-	$(BIN)/python -m pytest -n 2 -m "not sandbox and not azurite"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not sandbox and not azurite"
 
 test:
 	@$(MAKE) --no-print-directory -j2 ready-to-test
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 lint: .venv/.dev-stamp
 	$(BIN)/ruff format --check .

@@ -12,7 +12,9 @@ import pytest
 
 from lifecycle.prices import DEFAULT_BOOK
 from sandbox import azurite
-from sandbox.supervisor import Sandbox
+from sandbox.supervisor import Over, Sandbox
+
+TRIES = 3
 
 
 @dataclass
@@ -101,5 +103,29 @@ class Town:
 async def town() -> AsyncIterator[Town]:
     if not azurite.installed():
         pytest.skip("node_modules is missing: `npm ci` installs Azurite")
-    async with Sandbox(speed=60) as sandbox, aiohttp.ClientSession() as http:
+    async with await _started() as sandbox, aiohttp.ClientSession() as http:
         yield Town(sandbox, http)
+
+
+async def _started() -> Started:
+    """Start a sandbox; a free port may be taken between being picked and being used, so it may take a second try."""
+    for _ in range(TRIES):
+        sandbox = Sandbox(speed=60)
+        try:
+            return Started(await sandbox.__aenter__())
+        except Over:
+            continue
+    raise AssertionError(f"no sandbox could be started in {TRIES} tries")
+
+
+@dataclass
+class Started:
+    """A sandbox that runs already, to be stopped at the end."""
+
+    sandbox: Sandbox
+
+    async def __aenter__(self) -> Sandbox:
+        return self.sandbox
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self.sandbox.__aexit__(*raised)
