@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import aiohttp
@@ -127,5 +128,7 @@ class Started:
     async def __aenter__(self) -> Sandbox:
         return self.sandbox
 
-    async def __aexit__(self, *raised: object) -> None:
-        await self.sandbox.__aexit__(*raised)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.sandbox.__aexit__(kind, raised, traceback)
