@@ -11,7 +11,7 @@ help:
 	@echo "make run     the sandbox: storage, an Azure simulator and the app, on this machine"
 	@echo "make test    everything there is to check (format, lint, types, imports, all tests, coverage)"
 	@echo "make check   the part of it that takes less than a minute"
-	@echo "make demo    one working day of a small team, told in a minute or so"
+	@echo "make demo    one working day of a small team, told in about a minute"
 
 # The sandbox takes the place of the shell, so that a signal reaches it and its exit code is the recipe's.
 run:
