@@ -104,7 +104,7 @@ def decide(case: Case) -> Decision:
     closing = not door and can_be_inside(status)
     standing = can_be_inside(status) and not leaving
     parts = blueprint(case.estate, case.stack, case.intent, _wishes(case, targets, levels), door=door, closing=closing)
-    steps = plan(_scene(case, parts, activities, levels, standing=standing, closing=closing))
+    steps = plan(_scene(case, parts, targets, standing=standing, closing=closing))
     warnings = _due_warnings(case, targets)
     last = all(level is Level.GONE for level in levels.values())
     gone = last and not _stands(status, parts)
@@ -178,8 +178,7 @@ def _net_at(case: Case, found: Target) -> datetime | None:
 def _scene(
     case: Case,
     parts: Mapping[str, Part],
-    activities: Mapping[str, Activity],
-    levels: Mapping[str, Level],
+    targets: Mapping[str, Target],
     *,
     standing: bool,
     closing: bool,
@@ -187,17 +186,23 @@ def _scene(
     status = case.status
     frontend = status.parts.get(NSG_FRONTEND)
     blocked = NSG_FRONTEND in status.blocks and status.blocks[NSG_FRONTEND].shown
-    forced = any(not isinstance(found, Idle) and levels[name] < Level.OPEN for name, found in activities.items())
     passage = gate(
         now=case.now,
         standing=standing,
         closing=closing,
-        forced=forced,
+        forced=any(found.forced for found in targets.values()),
         drainable=bool(frontend and frontend.stands) and not blocked,
         drained_at=status.drained_at,
-        sessions_at=status.sessions_at,
+        quiet_from_at=_quiet_from(status, case.now),
     )
     return Scene(case.now, parts, status.parts, case.operations.keys(), status.blocks, passage, closing)
+
+
+def _quiet_from(status: StackStatus, now: datetime) -> datetime | None:
+    """Say from when on what is known of the sessions holds: the reading's instant, or what the metric counted."""
+    silent = status.counted_at == now and status.counted == 0
+    known = (status.sessions_at, status.counted_from_at if silent else None)
+    return max((at for at in known if at), default=None)
 
 
 def _due_warnings(case: Case, targets: Mapping[str, Target]) -> tuple[tuple[str, Deadline], ...]:

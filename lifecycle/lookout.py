@@ -12,7 +12,7 @@ from lifecycle.decision import LOOK_AT_ALL_EVERY
 from lifecycle.due import EARLY
 from lifecycle.faults import AzureFault, Meaning
 from lifecycle.model import Operation, Seen, Sighting, StackStatus, Verb
-from lifecycle.observation import boxes_by_vm, can_be_inside, saw_no_door, saw_parts, saw_sessions
+from lifecycle.observation import boxes_by_vm, can_be_inside, saw_counts, saw_no_door, saw_parts, saw_sessions
 from lifecycle.ports import Azure, Remove, Table, Tables
 from lifecycle.rows import DISCONNECT
 from lifecycle.sightings import digest_of, sight
@@ -23,6 +23,9 @@ POLL_EVERY = timedelta(seconds=15)
 LONGEST_OPERATION = timedelta(hours=2)
 """After so long an operation is no longer believed in: the resource is looked at instead."""
 LOOKS_AT_ONCE = 10
+METRIC_LOOKS_BACK = timedelta(minutes=30)
+SILENCE_BORNE = timedelta(minutes=30)
+"""So long nobody is bothered when neither the session list nor the metric tells who is connected."""
 
 
 class Lookout:
@@ -121,12 +124,24 @@ class Lookout:
         except AzureFault as silence:
             if silence.fault.meaning is Meaning.GONE:
                 await self._look_at(turn, [turn.decide().parts[BASTION]], everything=False)
-            since = turn.status.sessions_failing_since_at or turn.now
-            turn.status = replace(turn.status, sessions_failing_since_at=since)
+            await self._ask_the_metric(turn, door.arm_id)
             return
         vms = boxes_by_vm(turn.rows.boxes, turn.status.parts)
         turn.status, changes = saw_sessions(turn.status, sessions, vms, turn.now)
         turn.sessions += changes
+
+    async def _ask_the_metric(self, turn: Turn, bastion_id: str) -> None:
+        """Ask the second witness. Operators are told once when both have been silent for a while."""
+        since_at = turn.status.sessions_failing_since_at or turn.now
+        turn.status = replace(turn.status, sessions_failing_since_at=since_at)
+        try:
+            counts = await self.azure.counts(bastion_id, turn.now - METRIC_LOOKS_BACK, turn.now)
+        except AzureFault:
+            counts = ()
+        turn.status, changes = saw_counts(turn.status, counts, turn.now)
+        turn.sessions += changes
+        if turn.status.counted_at != turn.now and turn.now - since_at >= SILENCE_BORNE:
+            turn.tell_of_silence(since_at)
 
     async def _disconnect(self, turn: Turn, bastion_id: str) -> None:
         asked = turn.rows.disconnects

@@ -283,6 +283,12 @@ class StackStatus:
     sessions_at: datetime | None = None
     """When the session list was last read well."""
     sessions_failing_since_at: datetime | None = None
+    counted_at: datetime | None = None
+    """When the second witness, the Session Count metric, last answered."""
+    counted_from_at: datetime | None = None
+    """The beginning of the newest whole interval that it had counted then."""
+    counted: int = 0
+    """How many sessions there were at most in that interval."""
     phase: str = "building"
     parts: Mapping[str, Seen] = field(default_factory=dict)
     boxes: Mapping[str, BoxStatus] = field(default_factory=dict)
@@ -306,6 +312,15 @@ class SessionSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """How many sessions a Bastion had at most in ``from_at`` <= t < ``until_at``, by its Session Count metric."""
+
+    from_at: datetime
+    until_at: datetime
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Active:
     """Somebody is connected."""
 
@@ -317,6 +332,8 @@ class Idle:
     """Nobody is connected, since this instant at the latest."""
 
     since_at: datetime
+    sure: bool = True
+    """False where only the metric says so: it is minutes old, and does not know of whoever came since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +341,7 @@ class Unknown:
     """Nobody can tell; never to be taken for idle."""
 
     why: str
+    since_at: datetime | None = None
 
 
 Activity = Active | Idle | Unknown
@@ -341,6 +359,8 @@ class Policy:
     longest_lease_hours: float = 14 * 24.0
     wake_hours: float = 2.0
     """How long a box that is asked for outside its hours stays open when nobody says."""
+    blind_limit: timedelta = timedelta(hours=12)
+    """How long a door stands at most without anybody being able to tell whether it is in use."""
 
 
 def require_aware(instant: datetime, name: str) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lifecycle.blueprint import BASTION, NSG_FRONTEND, box_key
 from lifecycle.model import (
@@ -12,6 +12,7 @@ from lifecycle.model import (
     Activity,
     BoxIntent,
     BoxStatus,
+    Count,
     Idle,
     Level,
     Login,
@@ -27,6 +28,8 @@ from lifecycle.model import (
     Verb,
 )
 
+WITNESS_GOOD_FOR = timedelta(minutes=15)
+"""A count that ended longer ago says nothing of now. Metrics arrive some minutes late."""
 ANY_BOX = ""
 """The box of a session of which the service does not say where it leads: it counts for every box."""
 
@@ -133,7 +136,32 @@ def saw_sessions(
 def saw_no_door(status: StackStatus, now: datetime) -> tuple[StackStatus, tuple[SessionChange, ...]]:
     """Take in that no Bastion stands: whoever was connected is not any more."""
     left = tuple(SessionChange(key, old, now) for key, old in status.sessions.items())
-    return replace(status, sessions={}, sessions_at=None, sessions_failing_since_at=None, drained_at=None), left
+    return replace(
+        status, sessions={}, sessions_at=None, sessions_failing_since_at=None, counted_at=None, drained_at=None
+    ), left
+
+
+def saw_counts(
+    status: StackStatus, counts: Iterable[Count], now: datetime
+) -> tuple[StackStatus, tuple[SessionChange, ...]]:
+    """Take in what the Session Count metric says while the session list is silent.
+
+    Only a whole and recent interval is believed; without one the witness is silent too. A count of zero ends the
+    sessions that were last seen before the interval: whoever came after it is not known of.
+    """
+    whole = [count for count in counts if now - WITNESS_GOOD_FOR <= count.until_at <= now]
+    if not whole:
+        return status, ()
+    newest = max(whole, key=lambda count: count.until_at)
+    left = {key: old for key, old in status.sessions.items() if newest.most == 0 and old.last_seen_at < newest.from_at}
+    status = replace(
+        status,
+        counted_at=now,
+        counted_from_at=newest.from_at,
+        counted=newest.most,
+        sessions={key: old for key, old in status.sessions.items() if key not in left},
+    )
+    return status, tuple(SessionChange(key, old, newest.until_at) for key, old in left.items())
 
 
 def can_be_inside(status: StackStatus) -> bool:
@@ -152,10 +180,18 @@ def activity(status: StackStatus, box: BoxIntent, now: datetime, *, leaving: boo
     if leaving or not can_be_inside(status) or _is_off(status.parts.get(box_key("vm", box.name))):
         return quiet
     if status.sessions_at != now:
+        if _is_counted(status, now):
+            return Active(status.counted) if status.counted else replace(quiet, sure=False)
         since = status.sessions_failing_since_at
-        return Unknown(f"the session list cannot be read since {since:%H:%M} UTC" if since else "sessions not read yet")
+        why = f"the session list cannot be read since {since:%Y-%m-%d %H:%M} UTC" if since else "sessions not read yet"
+        return Unknown(why, since)
     count = connected(status, box.name)
     return Active(count) if count else quiet
+
+
+def _is_counted(status: StackStatus, now: datetime) -> bool:
+    """Whether the metric, and only it, has told in this very pass how many are connected."""
+    return status.counted_at == now and status.sessions_at != now
 
 
 def _is_off(machine: Seen | None) -> bool:
@@ -191,13 +227,14 @@ def box_seen(status: StackStatus, box: BoxIntent, now: datetime) -> BoxStatus:
     level = level_of(status, box)
     opened = level is Level.OPEN and known.level is not Level.OPEN
     count = connected(status, box.name)
+    counted = _is_counted(status, now) and status.counted > 0
     return replace(
         known,
         level=level,
         ready_at=now if opened else known.ready_at,
         first_ready_at=known.first_ready_at or (now if opened else None),
         connected=count,
-        last_active_at=now if count or known.connected else known.last_active_at,
+        last_active_at=now if count or known.connected or counted else known.last_active_at,
     )
 
 

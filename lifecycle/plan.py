@@ -207,15 +207,16 @@ def gate(
     forced: bool,
     drainable: bool,
     drained_at: datetime | None,
-    sessions_at: datetime | None,
+    quiet_from_at: datetime | None,
 ) -> Gate:
     """Say whether what would end sessions may be done now.
 
     The targets have already answered whether anybody is connected. What is left is the gap between that look
-    and the act: while the door is closing, new connections must be kept out first (``drained_at``) and the
-    sessions read after that; otherwise they must have been read in this very pass. A frontend that cannot be
-    drained (``drainable`` False) must not keep a door open for ever: then the fresh reading has to do. Past an
-    announced hard limit (``forced``) nobody is asked any more, since a broken session list must not bill for ever.
+    and the act: while the door is closing, new connections must be kept out first (``drained_at``) and what is
+    known of the sessions must hold from after that (``quiet_from_at``: the instant of a reading, the beginning of
+    a count); otherwise they must have been read in this very pass. A frontend that cannot be drained (``drainable``
+    False) must not keep a door open for ever: then the fresh reading has to do. Past an announced hard limit
+    (``forced``) nobody is asked any more, since a broken session list must not bill for ever.
     """
     if not standing:
         return Gate(open=True)
@@ -223,6 +224,6 @@ def gate(
     if draining and drained_at is None:
         return Gate(open=False, reason="new connections are being kept out first")
     read_since = drained_at if draining and drained_at else now
-    if not forced and (sessions_at is None or sessions_at < read_since):
+    if not forced and (quiet_from_at is None or quiet_from_at < read_since):
         return Gate(open=False, reason="the sessions must be read once more first")
     return Gate(open=True)

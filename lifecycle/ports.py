@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from lifecycle.faults import Fault
-from lifecycle.model import Kind, SessionSeen, Verb
+from lifecycle.model import Count, Kind, SessionSeen, Verb
 
 Value = str | int | float | bool
 """What a cell may hold: instants are ISO 8601 text in UTC, structures are JSON text."""
@@ -171,6 +171,10 @@ class Azure(Protocol):
 
     async def sessions(self, bastion_id: str) -> tuple[SessionSeen, ...]:
         """Read who is connected. Anything but a well-formed answer raises AzureFault: unknown, never "nobody"."""
+        ...
+
+    async def counts(self, bastion_id: str, from_at: datetime, until_at: datetime) -> tuple[Count, ...]:
+        """Read the Session Count metric, interval by interval; what it has no number for is left out."""
         ...
 
     async def disconnect(self, bastion_id: str, session_ids: Sequence[str]) -> None:

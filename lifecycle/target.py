@@ -43,6 +43,8 @@ class Target:
     """The start of the opening that this target belongs to."""
     runs_until: datetime | None = None
     """Until when the machine runs as things stand; None where only the lease ends it."""
+    forced: bool = False
+    """Whether an announced hard limit has passed: from here on nobody is asked any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,14 @@ class _Case:
 
     def ending(self, level: Level, reason: str, cut_at: datetime, changes_at: datetime | None = None) -> Target:
         """Go down to ``level``, but never under somebody's hands before the announced hard limit."""
-        if isinstance(self.activity, Idle):
+        if isinstance(self.activity, Idle) and self.activity.sure:
             return Target(level, reason, changes_at)
         deadline = Deadline("cut", cut_at, reason)
         hard_at = self.announced(deadline)
         if hard_at is not None and self.now >= hard_at:
-            return Target(level, f"{reason}; the announced limit has passed", changes_at)
+            return Target(level, f"{reason}; the announced limit has passed", changes_at, forced=True)
+        if isinstance(self.activity, Idle):
+            return Target(level, reason, min((at for at in (hard_at, changes_at) if at), default=None), (deadline,))
         who = "somebody is connected" if isinstance(self.activity, Active) else "nobody can tell whether anybody is"
         latest = (hard_at or max(cut_at, self.now + self.policy.warning_lead)).strftime("%Y-%m-%d %H:%M UTC")
         return Target(
@@ -212,6 +216,18 @@ def _only_closes(case: _Case) -> Target | None:
     )
 
 
+def _unattended(case: _Case) -> Target | None:
+    """Close a door of which nobody can tell whether it is in use, however long its hours: a broken list costs hours."""
+    if not isinstance(case.activity, Unknown) or case.activity.since_at is None:
+        return None
+    cut_at, closes_at = case.activity.since_at + case.policy.blind_limit, _closes_at(case)
+    if closes_at is not None and closes_at + case.policy.closing_grace <= cut_at:
+        return None
+    found = case.ending(Level.WARM, case.activity.why, cut_at, _next_change(case))
+    changes = [instant for instant in (found.changes_at, _next_change(case)) if instant]
+    return replace(found, changes_at=min(changes, default=None), runs_until=closes_at)
+
+
 def _idle(case: _Case) -> Target | None:
     """Close the door of a box that nobody uses; the machine runs on, since long jobs must live.
 
@@ -229,12 +245,11 @@ def _idle(case: _Case) -> Target | None:
     if case.now < limit_at:
         changes = min(instant for instant in (limit_at, _next_change(case)) if instant)
         return Target(Level.OPEN, f"open; nobody connected since {idle_from:%H:%M} UTC", changes, runs_until=closes_at)
-    return Target(
-        Level.WARM,
-        f"nobody connected since {idle_from:%Y-%m-%d %H:%M} UTC: the door is shut, the machine runs; wake it to go in",
-        _next_change(case),
-        runs_until=closes_at,
+    reason = (
+        f"nobody connected since {idle_from:%Y-%m-%d %H:%M} UTC: the door is shut, the machine runs; wake it to go in"
     )
+    found = case.ending(Level.WARM, reason, limit_at + case.policy.closing_grace, _next_change(case))
+    return replace(found, runs_until=closes_at)
 
 
 def _wanted(case: _Case) -> Target:
@@ -270,6 +285,7 @@ RULES: tuple[Callable[[_Case], Target | None], ...] = (
     _parked,
     _outside_hours,
     _only_closes,
+    _unattended,
     _idle,
     _wanted,
 )

@@ -98,6 +98,15 @@ class Turn:
         if block.shown and not (old and old.shown and old.code == block.code):
             self.notices += self._told_of(part, block, alert=fault.meaning in ALERTS)
 
+    def tell_of_silence(self, since_at: datetime) -> None:
+        """Have operators told, once, that nobody can tell who is connected."""
+        text = (
+            f"nobody can tell who is connected to stack {self.rows.name} since {since_at:%Y-%m-%d %H:%M} UTC: neither"
+            " the Bastion's session list nor its Session Count metric answers; the door stays open until its hard limit"
+        )
+        topic = f"silence!{since_at:%Y-%m-%dT%H%M%S}"
+        self.notices.append(Notice("alert", self.rows.name, "", "operators", text, topic))
+
     def _told_of(self, part: str, block: Block, *, alert: bool) -> list[Notice]:
         topic = f"{part}!{block.code}!{self.now:%Y-%m-%dT%H%M%S}"
         text = f"{part} of stack {self.rows.name} is blocked: {block.code}: {block.message}"

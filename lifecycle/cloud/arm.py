@@ -19,6 +19,7 @@ from lifecycle.cloud.arm_kinds import CALLS, SCHEDULE_API, Scope, ends_at_once
 from lifecycle.cloud.arm_pipeline import CLAIM_HOLDS_SECONDS, CONNECT_SECONDS, READ_SECONDS, policies
 from lifecycle.cloud.credential import arm_authentication
 from lifecycle.cloud.endpoints import Origin, require_safe
+from lifecycle.cloud.session_count import session_counts
 from lifecycle.cloud.sessions import BastionSessions
 from lifecycle.faults import AzureFault, Fault, Meaning
 from lifecycle.model import Kind, Verb
@@ -26,13 +27,14 @@ from lifecycle.ports import Accepted, Progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+    from datetime import datetime
 
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.pipeline.transport import AsyncHttpTransport
     from azure.mgmt.compute.aio import ComputeManagementClient
     from azure.mgmt.network.aio import NetworkManagementClient
 
-    from lifecycle.model import SessionSeen
+    from lifecycle.model import Count, SessionSeen
     from lifecycle.ports import Body
 
 PUBLIC_CLOUD = "https://management.azure.com"
@@ -109,6 +111,13 @@ class ArmAzure:
         """Read who is connected, within 10 real seconds; an AzureFault means nobody knows."""
         async with _arm_trouble():
             return await self._bastion(bastion_id).read()
+
+    async def counts(self, bastion_id: str, from_at: datetime, until_at: datetime) -> tuple[Count, ...]:
+        """Read the Session Count metric; see ``ports.Azure``."""
+        async with _arm_trouble():
+            self._scope.names(Kind.BASTION, bastion_id)
+            network, _ = self._clients()
+            return await session_counts(f"{self._endpoint}{bastion_id}", network.send_request, from_at, until_at)
 
     async def disconnect(self, bastion_id: str, session_ids: Sequence[str]) -> None:
         """End these sessions; one that is over already counts as ended."""

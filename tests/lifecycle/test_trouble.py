@@ -111,7 +111,7 @@ async def test_tags_that_a_policy_adds_are_neither_fought_nor_lost() -> None:
 
 
 async def test_a_session_list_that_fails_for_a_week_costs_hours_and_not_a_week() -> None:
-    world = World()
+    world = World(switches=Switches(session_metric="empty"))
     await world.ask(hours=14 * 24)
     await world.until_phase(ALICES, "ready")
     world.arm.faults.add("sessions-error", "getActiveSessions", times=None)
@@ -143,3 +143,40 @@ async def test_a_machine_whose_login_cannot_be_installed_does_not_run_for_nothin
     assert BASTION not in world.resources()
     assert world.truth()["vm.Standard_D2s_v5"] < 0.5
     await world.until_phase(ALICES, "ready", hours=4)
+
+
+async def test_a_silent_session_list_keeps_no_idle_door_open_while_the_metric_counts_nobody() -> None:
+    world = World()
+    await world.ask(hours=24)
+    await world.until_phase(ALICES, "ready")
+    world.arm.faults.add("sessions-error", "getActiveSessions", times=None)
+    await world.pass_by(minutes=70)
+    assert BASTION not in world.resources()
+    assert await world.notices("alert") == []
+
+
+async def test_a_silent_session_list_closes_no_door_behind_which_the_metric_counts_somebody() -> None:
+    world = World()
+    await world.ask(hours=24)
+    await world.until_phase(ALICES, "ready")
+    world.connect(ALICES, minutes=100)
+    world.arm.faults.add("sessions-error", "getActiveSessions", times=None)
+    await world.pass_by(minutes=95)
+    assert BASTION in world.resources()
+    await world.pass_by(minutes=75)
+    assert BASTION not in world.resources()
+
+
+@pytest.mark.parametrize("metric", ["empty", "error"])
+async def test_a_door_that_is_open_always_costs_hours_and_not_a_week_when_both_witnesses_are_silent(
+    metric: str,
+) -> None:
+    world = World(switches=Switches(session_metric=metric))
+    await world.ask(hours=14 * 24, schedule="always")
+    await world.until_phase(ALICES, "ready")
+    world.arm.faults.add("sessions-error", "getActiveSessions", times=None)
+    await world.pass_until(world.start + timedelta(days=7))
+    assert world.truth()["bastion.basic"] < 12 + 2
+    assert len(await world.notices("warning")) == 1
+    assert len(await world.notices("alert")) == 1
+    assert await world.phase(ALICES) == "warm"

@@ -12,6 +12,7 @@ from lifecycle.model import (
     Active,
     Block,
     BoxStatus,
+    Count,
     Idle,
     Level,
     Login,
@@ -31,6 +32,7 @@ from lifecycle.observation import (
     can_be_inside,
     connected,
     level_of,
+    saw_counts,
     saw_no_door,
     saw_parts,
     saw_sessions,
@@ -203,7 +205,44 @@ def test_a_door_that_is_gone_takes_its_sessions_along() -> None:
 def test_a_session_list_not_read_in_this_pass_is_unknown() -> None:
     assert isinstance(activity(replace(OPEN_STACK, sessions_at=NOON - MINUTE), BOX, NOON), Unknown)
     failing = replace(OPEN_STACK, sessions_at=None, sessions_failing_since_at=at("11:30"))
-    assert activity(failing, BOX, NOON) == Unknown("the session list cannot be read since 11:30 UTC")
+    since = Unknown("the session list cannot be read since 2026-11-23 11:30 UTC", at("11:30"))
+    assert activity(failing, BOX, NOON) == since
+
+
+FAILING = replace(OPEN_STACK, sessions_at=None, sessions_failing_since_at=at("11:30"))
+
+
+def test_where_the_list_is_silent_the_metric_is_believed_and_its_nobody_is_not_sure() -> None:
+    counted, _ = saw_counts(FAILING, [Count(at("11:50"), at("11:55"), 2), Count(at("11:55"), NOON, 0)], NOON)
+    assert activity(counted, BOX, NOON) == Idle(BOX.requested_at, sure=False)
+    somebody, _ = saw_counts(FAILING, [Count(at("11:55"), NOON, 3)], NOON)
+    assert activity(somebody, BOX, NOON) == Active(3)
+    assert box_seen(somebody, BOX, NOON).last_active_at == NOON
+
+
+@pytest.mark.parametrize("counts", [[], [Count(at("11:40"), at("11:44"), 0)], [Count(at("11:58"), at("12:03"), 0)]])
+def test_a_count_that_is_missing_old_or_unfinished_says_nothing(counts: list[Count]) -> None:
+    status, _ = saw_counts(FAILING, counts, NOON)
+    assert isinstance(activity(status, BOX, NOON), Unknown)
+
+
+def test_a_count_says_nothing_of_a_later_pass() -> None:
+    counted, _ = saw_counts(FAILING, [Count(at("11:55"), NOON, 0)], NOON)
+    assert isinstance(activity(counted, BOX, NOON + MINUTE), Unknown)
+
+
+def test_a_list_that_is_read_outweighs_the_metric() -> None:
+    counted, _ = saw_counts(FAILING, [Count(at("11:55"), NOON, 3)], NOON)
+    read, _ = saw_sessions(counted, [], {}, NOON)
+    assert activity(read, BOX, NOON) == Idle(BOX.requested_at)
+
+
+def test_a_count_of_nobody_ends_the_sessions_that_were_last_seen_before_it() -> None:
+    early, _ = saw_sessions(OPEN_STACK, [session("s1"), session("s2")], {}, at("11:54"))
+    late = replace(early, sessions={"s1": early.sessions["s1"], "s2": replace(early.sessions["s2"], last_seen_at=NOON)})
+    status, (left,) = saw_counts(late, [Count(at("11:55"), NOON, 0)], NOON)
+    assert (left.session_id, left.ended_at) == ("s1", NOON)
+    assert status.sessions.keys() == {"s2"}
 
 
 def test_nobody_listed_is_idle_since_the_last_sign_of_anybody() -> None:

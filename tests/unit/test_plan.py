@@ -197,19 +197,21 @@ def test_a_refused_creation_does_not_forbid_the_deletion() -> None:
 
 AGO = NOON - MINUTE
 GATES = [
-    ("no door stands", {"standing": False, "sessions_at": None}, True),
+    ("no door stands", {"standing": False, "quiet_from_at": None}, True),
     ("sessions read in this pass and the door stays", {"closing": False}, True),
-    ("sessions read a minute ago and the door stays", {"closing": False, "sessions_at": AGO}, False),
-    ("sessions never read", {"sessions_at": None}, False),
+    ("sessions read a minute ago and the door stays", {"closing": False, "quiet_from_at": AGO}, False),
+    ("sessions never read", {"quiet_from_at": None}, False),
     ("closing and not drained", {}, False),
-    ("closing, drained, not read since", {"drained_at": NOON, "sessions_at": AGO}, False),
+    ("closing, drained, not read since", {"drained_at": NOON, "quiet_from_at": AGO}, False),
     ("closing, drained and read in the same look", {"drained_at": NOON}, True),
     ("closing, drained, read after", {"drained_at": AGO}, True),
     ("closing and not drainable, read now", {"drainable": False}, True),
-    ("closing and not drainable, not read now", {"drainable": False, "sessions_at": AGO}, False),
+    ("closing and not drainable, not read now", {"drainable": False, "quiet_from_at": AGO}, False),
+    ("closing, drained, and a count began before", {"drained_at": AGO, "quiet_from_at": AGO - MINUTE}, False),
+    ("closing, drained, and a count began after", {"drained_at": AGO, "quiet_from_at": AGO}, True),
     ("past the announced limit and not drained", {"forced": True}, False),
-    ("past the announced limit, drained, never read", {"forced": True, "drained_at": AGO, "sessions_at": None}, True),
-    ("past the announced limit and not drainable", {"forced": True, "drainable": False, "sessions_at": None}, True),
+    ("past the announced limit, drained, never read", {"forced": True, "drained_at": AGO, "quiet_from_at": None}, True),
+    ("past the announced limit and not drainable", {"forced": True, "drainable": False, "quiet_from_at": None}, True),
 ]
 
 
@@ -218,7 +220,7 @@ def test_the_gate(name: str, more: dict[str, object], is_open: bool) -> None:  #
     assert name
     facts: dict[str, object] = {
         "now": NOON, "standing": True, "closing": True, "forced": False, "drainable": True, "drained_at": None,
-        "sessions_at": NOON,
+        "quiet_from_at": NOON,
     } | more  # fmt: skip
     found = gate(**facts)  # type: ignore[arg-type]
     assert found.open is is_open

@@ -231,6 +231,41 @@ RULES = [
 ]
 
 
+BLIND = Unknown("the session list cannot be read since 2026-11-22 22:00 UTC", at("22:00", 22))
+ALWAYS = replace(LONG_LEASE, schedule="always")
+
+
+def test_a_door_of_which_nobody_can_tell_stands_until_the_announced_limit_and_no_longer() -> None:
+    limit = at("10:00")  # twelve hours after the list fell silent
+    early = found(at("09:00"), ALWAYS, activity=BLIND)
+    assert (early.level, [each.at for each in early.warnings if each.kind == "cut"]) == (Level.OPEN, [limit])
+    assert found(at("10:00"), ALWAYS, activity=BLIND).level is Level.OPEN, "nobody was told"
+    told = warned_of(READY, "cut", limit)
+    shut = found(at("10:00"), ALWAYS, told, BLIND)
+    assert (shut.level, shut.forced) == (Level.WARM, True)
+    assert "announced limit has passed" in shut.reason
+
+
+def test_a_hold_outlasts_a_silent_session_list() -> None:
+    held = replace(ALWAYS, hold_until=at("15:00"))
+    assert found(at("12:00"), held, activity=BLIND).level is Level.OPEN
+
+
+def test_hours_that_end_before_the_silence_is_too_long_close_the_door_as_ever() -> None:
+    since_ten = Unknown("the session list cannot be read", at("10:00"))
+    cuts = [each.at for each in found(NOON, LONG_LEASE, activity=since_ten).warnings if each.kind == "cut"]
+    assert cuts == [at("20:30")]
+
+
+def test_a_nobody_that_only_the_metric_tells_of_closes_the_door_and_announces_when_it_is_closed_for_certain() -> None:
+    unsure = replace(QUIET_SINCE_NINE, sure=False)
+    shut = found(activity=unsure)
+    assert (shut.level, shut.forced) == (Level.WARM, False)
+    (cut,) = [each for each in shut.warnings if each.kind == "cut"]
+    late = found(cut.at, known=warned_of(READY, "cut", cut.at), activity=unsure)
+    assert (late.level, late.forced) == (Level.WARM, True)
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_the_first_rule_that_matches_says_level_reason_and_next_change(rule: Rule) -> None:
     seen = found(rule.now, rule.box, rule.known, rule.activity)

@@ -72,7 +72,17 @@ def cases(draw: st.DrawFn) -> Drawn:
     return replace(drawn, now=drawn.now + timedelta(minutes=draw(st.sampled_from((0, 0, 1, 14, 15, 121)))))
 
 
-activities = st.sampled_from((Active(1), Unknown("silence"), Idle(datetime(2026, 11, 20, tzinfo=UTC))))
+LONG_AGO = datetime(2026, 11, 20, tzinfo=UTC)
+activities = st.sampled_from(
+    (
+        Active(1),
+        Unknown("silence"),
+        Unknown("silence", LONG_AGO),
+        Unknown("silence", datetime(2026, 11, 25, 9, tzinfo=UTC)),
+        Idle(LONG_AGO),
+        Idle(LONG_AGO, sure=False),
+    )
+)
 
 
 @given(cases())
@@ -84,7 +94,7 @@ def test_unknown_is_never_taken_for_idle(drawn: Drawn) -> None:
     assert unknown.changes_at == used.changes_at
 
 
-@given(cases(), st.sampled_from((Active(1), Active(7), Unknown("silence"))))
+@given(cases(), st.sampled_from((Active(1), Active(7), Unknown("silence"), Unknown("silence", LONG_AGO))))
 @settings(max_examples=100, deadline=None)
 def test_a_box_with_somebody_connected_stays_open_until_an_announced_limit(drawn: Drawn, activity: Activity) -> None:
     assume(drawn.built)

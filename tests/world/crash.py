@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from lifecycle.model import Kind, SessionSeen, Verb
+from lifecycle.model import Count, Kind, SessionSeen, Verb
 from lifecycle.ports import Accepted, Azure, Bell, Body, Change, Progress, Queue, Row, Table, Tables
 
 
@@ -90,6 +90,9 @@ class MortalAzure:
 
     async def sessions(self, bastion_id: str) -> tuple[SessionSeen, ...]:
         return await self.inner.sessions(bastion_id)
+
+    async def counts(self, bastion_id: str, from_at: datetime, until_at: datetime) -> tuple[Count, ...]:
+        return await self.inner.counts(bastion_id, from_at, until_at)
 
     async def disconnect(self, bastion_id: str, session_ids: Sequence[str]) -> None:
         await self.inner.disconnect(bastion_id, session_ids)
