@@ -34,6 +34,9 @@ from lifecycle.target import Deadline, Target, target
 LOOK_AT_ALL_EVERY = timedelta(hours=1)
 SHORTEST_SESSION_LOOK = timedelta(minutes=1)
 LONGEST_SESSION_LOOK = timedelta(minutes=5)
+SHARED = ""
+"""The name under which the reasons of what all boxes share are kept."""
+LONGEST_REASON = 500
 NET_BEHIND = timedelta(hours=1)
 """Azure's auto-shutdown may fire this long after the last instant at which the machine should run."""
 NET_HORIZON = timedelta(hours=23)
@@ -79,6 +82,16 @@ class Decision:
         return tuple(step for step in self.steps if isinstance(step, Begin))
 
     @property
+    def cut_off(self) -> tuple[str, ...]:
+        """The sessions that the mutations would end: there are some only past an announced hard limit."""
+        ends = {begin.part.key for begin in self.begins if begin.verb in (Verb.DELETE, Verb.DEALLOCATE)}
+        return tuple(
+            key
+            for key, session in self.status.sessions.items()
+            if BASTION in ends or box_key("vm", session.box) in ends
+        )
+
+    @property
     def unseen(self) -> tuple[Part, ...]:
         """Parts that must be looked at before anything can be said of them."""
         return tuple(
@@ -102,9 +115,10 @@ def decide(case: Case) -> Decision:
     levels = {name: _level_to_build(case, name, found, activities[name]) for name, found in targets.items()}
     door = _door_wanted(case, levels, activities)
     closing = not door and can_be_inside(status)
+    because = _because(targets, levels, door=door)
     standing = can_be_inside(status) and not leaving
     parts = blueprint(case.estate, case.stack, case.intent, _wishes(case, targets, levels), door=door, closing=closing)
-    steps = plan(_scene(case, parts, targets, standing=standing, closing=closing))
+    steps = plan(_scene(case, parts, targets, because, standing=standing, closing=closing))
     warnings = _due_warnings(case, targets)
     last = all(level is Level.GONE for level in levels.values())
     gone = last and not _stands(status, parts)
@@ -112,9 +126,17 @@ def decide(case: Case) -> Decision:
         status,
         boxes={**status.boxes, **{name: _told(case, name, targets[name], alone=last and not gone) for name in boxes}},
         parts={key: seen for key, seen in status.parts.items() if key in parts},
+        closing_because="" if door else because[SHARED] if standing else status.closing_because,
     )
     again = None if gone and not _future(targets) else _look_again_at(case, status, targets, steps, parts)
     return Decision(status, targets, parts, steps, warnings, again, closing, gone)
+
+
+def _because(targets: Mapping[str, Target], levels: Mapping[str, Level], *, door: bool) -> dict[str, str]:
+    """Say of each box, and of the door, why it is less wanted than open."""
+    boxes = {name: targets[name].reason for name, level in levels.items() if level < Level.OPEN}
+    shared = "" if door else "; ".join(f"{name}: {reason}" for name, reason in sorted(boxes.items()))
+    return {**boxes, SHARED: shared[:LONGEST_REASON]}
 
 
 def _level_to_build(case: Case, name: str, found: Target, use: Activity) -> Level:
@@ -179,6 +201,7 @@ def _scene(
     case: Case,
     parts: Mapping[str, Part],
     targets: Mapping[str, Target],
+    because: Mapping[str, str],
     *,
     standing: bool,
     closing: bool,
@@ -195,7 +218,7 @@ def _scene(
         drained_at=status.drained_at,
         quiet_from_at=_quiet_from(status, case.now),
     )
-    return Scene(case.now, parts, status.parts, case.operations.keys(), status.blocks, passage, closing)
+    return Scene(case.now, parts, status.parts, case.operations.keys(), status.blocks, passage, closing, because)
 
 
 def _quiet_from(status: StackStatus, now: datetime) -> datetime | None:

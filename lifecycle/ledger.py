@@ -50,6 +50,7 @@ def session_row(change: SessionChange) -> Row:
     }
     if change.ended_at:
         cells["ended_at"] = instant_text(change.ended_at)
+        cells["end_reason"] = change.end_reason
     return Row(quote(change.session_id, safe=""), cells)
 
 

@@ -119,7 +119,7 @@ class Lookout:
         if leaving is not None and leaving.verb is Verb.DELETE:
             return
         try:
-            await self._disconnect(turn, door.arm_id)
+            ended = await self._disconnect(turn, door.arm_id)
             sessions = await self.azure.sessions(door.arm_id)
         except AzureFault as silence:
             if silence.fault.meaning is Meaning.GONE:
@@ -127,7 +127,7 @@ class Lookout:
             await self._ask_the_metric(turn, door.arm_id)
             return
         vms = boxes_by_vm(turn.rows.boxes, turn.status.parts)
-        turn.status, changes = saw_sessions(turn.status, sessions, vms, turn.now)
+        turn.status, changes = saw_sessions(turn.status, sessions, vms, turn.now, ended)
         turn.sessions += changes
 
     async def _ask_the_metric(self, turn: Turn, bastion_id: str) -> None:
@@ -143,15 +143,20 @@ class Lookout:
         if turn.status.counted_at != turn.now and turn.now - since_at >= SILENCE_BORNE:
             turn.tell_of_silence(since_at)
 
-    async def _disconnect(self, turn: Turn, bastion_id: str) -> None:
+    async def _disconnect(self, turn: Turn, bastion_id: str) -> dict[str, str]:
+        """End the sessions that people asked to end; gives them, each with why."""
         asked = turn.rows.disconnects
         if not asked:
-            return
+            return {}
         await self.azure.disconnect(bastion_id, [str(row.values["session_id"]) for row in asked.values()])
+        ended = {}
         for key, row in asked.items():
+            session_id = str(row.values["session_id"])
             actor, reason = str(row.values.get("by", "")), str(row.values.get("reason", ""))
-            turn.entries.append(Entry(actor, "disconnect", str(row.values["session_id"]), "done", reason))
+            turn.entries.append(Entry(actor, "disconnect", session_id, "done", reason))
+            ended[session_id] = f"ended by {actor}: {reason}" if reason else f"ended by {actor}"
             await self.tables.commit(Table.STACKS, turn.rows.name, [Remove(f"{DISCONNECT}{key}", row.etag)])
+        return ended
 
 
 def _is_unclear(status: StackStatus, part: Part) -> bool:

@@ -297,6 +297,8 @@ class StackStatus:
     sessions: Mapping[str, OpenSession] = field(default_factory=dict)
     drained_at: datetime | None = None
     """When the frontend was first seen drained, in the closing that is under way."""
+    closing_because: str = ""
+    """Why the door is being shut, or was; empty while it is wanted."""
 
 
 @dataclass(frozen=True, slots=True)

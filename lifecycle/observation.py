@@ -30,6 +30,7 @@ from lifecycle.model import (
 
 WITNESS_GOOD_FOR = timedelta(minutes=15)
 """A count that ended longer ago says nothing of now. Metrics arrive some minutes late."""
+NOTHING_ENDED: Mapping[str, str] = {}
 ANY_BOX = ""
 """The box of a session of which the service does not say where it leads: it counts for every box."""
 
@@ -46,11 +47,12 @@ class MeterChange:
 
 @dataclass(frozen=True, slots=True)
 class SessionChange:
-    """Somebody came, or left between ``session.last_seen_at`` and ``ended_at``."""
+    """Somebody came, or left between ``session.last_seen_at`` and ``ended_at``, and why it ended."""
 
     session_id: str
     session: OpenSession
     ended_at: datetime | None = None
+    end_reason: str = ""
 
 
 def saw_parts(
@@ -112,9 +114,16 @@ def _with_door(status: StackStatus, now: datetime) -> StackStatus:
 
 
 def saw_sessions(
-    status: StackStatus, sessions: Iterable[SessionSeen], boxes: Mapping[str, str], now: datetime
+    status: StackStatus,
+    sessions: Iterable[SessionSeen],
+    boxes: Mapping[str, str],
+    now: datetime,
+    ended: Mapping[str, str] = NOTHING_ENDED,
 ) -> tuple[StackStatus, tuple[SessionChange, ...]]:
-    """Take in a well-read session list; ``boxes`` maps lower-case VM ids to box names."""
+    """Take in a well-read session list.
+
+    ``boxes`` maps lower-case VM ids to box names, ``ended`` the sessions that were just ended for somebody to why.
+    """
     there = {
         seen.session_id: OpenSession(
             boxes.get(seen.target_id.lower(), ANY_BOX),
@@ -128,14 +137,24 @@ def saw_sessions(
         for seen in sessions
     }
     came = [SessionChange(key, session) for key, session in there.items() if key not in status.sessions]
-    left = [SessionChange(key, old, now) for key, old in status.sessions.items() if key not in there]
+    left = [
+        SessionChange(key, old, now, ended.get(key) or _why_left(status, old.box))
+        for key, old in status.sessions.items()
+        if key not in there
+    ]
     status = replace(status, sessions=there, sessions_at=now, sessions_failing_since_at=None)
     return status, (*came, *left)
 
 
+def _why_left(status: StackStatus, box: str) -> str:
+    machine = status.parts.get(box_key("vm", box))
+    return "the person left" if machine is None or machine.power is Power.RUNNING else "the machine was stopped"
+
+
 def saw_no_door(status: StackStatus, now: datetime) -> tuple[StackStatus, tuple[SessionChange, ...]]:
     """Take in that no Bastion stands: whoever was connected is not any more."""
-    left = tuple(SessionChange(key, old, now) for key, old in status.sessions.items())
+    why = f"the door was shut: {status.closing_because}" if status.closing_because else "the Bastion was taken away"
+    left = tuple(SessionChange(key, old, now, why) for key, old in status.sessions.items())
     return replace(
         status, sessions={}, sessions_at=None, sessions_failing_since_at=None, counted_at=None, drained_at=None
     ), left
@@ -161,7 +180,9 @@ def saw_counts(
         counted=newest.most,
         sessions={key: old for key, old in status.sessions.items() if key not in left},
     )
-    return status, tuple(SessionChange(key, old, newest.until_at) for key, old in left.items())
+    return status, tuple(
+        SessionChange(key, old, newest.until_at, _why_left(status, old.box)) for key, old in left.items()
+    )
 
 
 def can_be_inside(status: StackStatus) -> bool:

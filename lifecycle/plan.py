@@ -55,6 +55,13 @@ class Scene:
     gate: Gate
     closing: bool
     """Whether the door stands and is to go."""
+    because: Mapping[str, str]
+    """By box, and under the empty name for what all share, why it is less wanted than it was."""
+
+    def why(self, part: Part) -> str:
+        """Say why a part is not wanted any more, to be put behind what is done to it."""
+        because = self.because.get(part.key.partition("!")[2], "")
+        return f": {because}" if because else ""
 
     def sight(self, key: str) -> Seen:
         """What was last seen of a part."""
@@ -125,7 +132,7 @@ def _remove(scene: Scene, part: Part, seen: Seen) -> Step | None:
         return None
     if _ends_sessions(part, seen) and not scene.gate.open:
         return Wait(part.key, scene.gate.reason)
-    return Begin(Verb.DELETE, part, f"{part.key} is not wanted any more")
+    return Begin(Verb.DELETE, part, f"{part.key} is not wanted any more{scene.why(part)}")
 
 
 def _ends_sessions(part: Part, seen: Seen) -> bool:
@@ -185,7 +192,7 @@ def _mend_machine(scene: Scene, part: Part, seen: Seen) -> Step | None:
         late = any(key in scene.busy or scene.sight(key).drift for key in part.before_start)
         return None if late else Begin(Verb.START, part, f"{part.key} is to run")
     if not part.running and seen.power in (Power.RUNNING, Power.STOPPED):
-        park = Begin(Verb.DEALLOCATE, part, f"{part.key} is to be parked")
+        park = Begin(Verb.DEALLOCATE, part, f"{part.key} is to be parked{scene.why(part)}")
         return park if scene.gate.open else Wait(part.key, scene.gate.reason)
     if seen.sound and seen.power is Power.CHANGING:
         return Wait(part.key, "the machine's power is changing", scene.now + FOREIGN_WORK_WAIT)

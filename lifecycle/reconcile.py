@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from lifecycle import due
 from lifecycle.agenda import read_agenda
 from lifecycle.audit import Entry, append
-from lifecycle.blueprint import Estate
+from lifecycle.blueprint import BASTION, Estate
 from lifecycle.decision import LOOK_AT_ALL_EVERY, Decision
 from lifecycle.faults import AzureFault, Conflict, Overdue
 from lifecycle.ledger import meter_row, session_row, tenancy_row
@@ -53,6 +53,8 @@ from lifecycle.turn import ACTOR, AZURE, Turn
 
 CLAIM_LEFT_ALONE = timedelta(seconds=60)
 """Real time for which a claim without token belongs to whoever made it."""
+HANG_UP_WITHIN = timedelta(seconds=10)
+"""Real time after the claim in which sessions may still be ended: a stalled worker must not act late."""
 BEGINS_PER_PASS = 20
 
 
@@ -152,6 +154,7 @@ class Reconciler:
             await self._claim(turn, begins)
             await append(self.tables, turn.rows.name, turn.now, turn.entries)
             turn.entries = []
+            await self._hang_up(turn, decision)
             await asyncio.gather(*(self._begin(turn, begin) for begin in begins))
             await self._save_operations(turn)
         if begins:
@@ -220,6 +223,24 @@ class Reconciler:
         body = merged(part, actual) if begin.verb in (Verb.PUT, Verb.TAG) else None
         age = (self.real_now() - operation.claimed_real_at).total_seconds()
         return await self.azure.begin(begin.verb, part.kind, part.arm_id, body, age)
+
+    async def _hang_up(self, turn: Turn, decision: Decision) -> None:
+        """End the sessions that outlasted an announced limit, before what carries them goes.
+
+        That is a courtesy to the machine: what follows ends them in any case, so a refusal changes nothing.
+        """
+        door = turn.status.parts.get(BASTION)
+        ids, because = decision.cut_off, decision.status.closing_because
+        claimed_at = max(operation.claimed_real_at for operation in turn.operations.values())
+        if not ids or door is None or self.real_now() - claimed_at > HANG_UP_WITHIN:
+            return
+        try:
+            await self.azure.disconnect(door.arm_id, ids)
+        except AzureFault as refusal:
+            outcome = f"refused: {refusal.fault.code}"
+        else:
+            outcome = "done"
+        turn.entries += [Entry(ACTOR, "disconnect", key, outcome, because) for key in ids]
 
     async def _save(self, turn: Turn, decision: Decision) -> None:
         """Store what was learnt, then ring. A crash between the two is the sweep's."""

@@ -103,6 +103,7 @@ def open_sessions(rows: StackRows) -> list[dict[str, Any]]:
             "startedAt": instant(session.started_at),
             "lastSeenAt": instant(session.last_seen_at),
             "endedAt": None,
+            "endReason": None,
         }
         for key, session in sorted(rows.status.value.sessions.items())
     ]
@@ -119,6 +120,7 @@ def past_sessions(stored: Iterable[Row]) -> list[dict[str, Any]]:
             "startedAt": row.values["started_at"],
             "lastSeenAt": row.values["last_seen_at"],
             "endedAt": row.values.get("ended_at"),
+            "endReason": row.values.get("end_reason"),
         }
         for row in stored
         if "ended_at" in row.values

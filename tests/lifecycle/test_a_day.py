@@ -145,7 +145,20 @@ async def test_somebody_connected_is_never_cut_off_before_the_announced_limit() 
     assert len(await world.notices("warning")) == 1
     await world.pass_by(minutes=40)
     assert session.ended_at is not None
+    assert session.ending == "an operator disconnected it"
     assert world.resources() == {}
+    (row,) = await world.sessions()
+    assert str(row.values["end_reason"]).startswith("the door was shut: alice: retired")
+    assert "the announced limit has passed" in str(row.values["end_reason"])
+
+
+async def test_a_session_of_which_the_person_left_says_so() -> None:
+    world = World()
+    where = await world.ask()
+    await world.until_phase(where, "ready")
+    world.connect(where, minutes=20)
+    await world.pass_by(minutes=40)
+    assert [row.values["end_reason"] for row in await world.sessions()] == ["the person left"]
 
 
 async def test_who_comes_in_while_the_door_is_closing_keeps_it_open() -> None:

@@ -202,6 +202,19 @@ def test_a_door_that_is_gone_takes_its_sessions_along() -> None:
     assert saw_no_door(status, NOON) == (status, ())
 
 
+def test_a_session_that_ended_says_why() -> None:
+    boxes = boxes_by_vm(["one"], OPEN_STACK.parts)
+    status, _ = saw_sessions(OPEN_STACK, [session("s1")], boxes, at("11:55"))
+    assert [change.end_reason for change in saw_sessions(status, [], boxes, NOON)[1]] == ["the person left"]
+    named = saw_sessions(status, [], boxes, NOON, {"s1": "ended by ada"})[1]
+    assert [change.end_reason for change in named] == ["ended by ada"]
+    stopped = replace(status, parts={**status.parts, "vm!one": replace(seen_as(VM), power=Power.DEALLOCATED)})
+    assert [change.end_reason for change in saw_sessions(stopped, [], boxes, NOON)[1]] == ["the machine was stopped"]
+    assert [change.end_reason for change in saw_no_door(status, NOON)[1]] == ["the Bastion was taken away"]
+    shut = replace(status, closing_because="one: retired")
+    assert [change.end_reason for change in saw_no_door(shut, NOON)[1]] == ["the door was shut: one: retired"]
+
+
 def test_a_session_list_not_read_in_this_pass_is_unknown() -> None:
     assert isinstance(activity(replace(OPEN_STACK, sessions_at=NOON - MINUTE), BOX, NOON), Unknown)
     failing = replace(OPEN_STACK, sessions_at=None, sessions_failing_since_at=at("11:30"))

@@ -25,8 +25,9 @@ def steps(
     blocks: Mapping[str, Block] | None = None,
     passage: Gate = OPEN_GATE,
     closing: bool = False,
+    because: Mapping[str, str] | None = None,
 ) -> dict[str, Step]:
-    found = plan(Scene(NOON, parts, seen, busy, blocks or {}, passage, closing))
+    found = plan(Scene(NOON, parts, seen, busy, blocks or {}, passage, closing, because or {}))
     return {step.part.key if isinstance(step, Begin) else step.part: step for step in found}
 
 
@@ -41,6 +42,15 @@ def absent(parts: Mapping[str, Part]) -> dict[str, Seen]:
 def test_a_stack_in_order_has_no_step() -> None:
     parts = parts_of(ENTRA)
     assert steps(parts, all_sound(parts)) == {}
+
+
+def test_what_is_taken_away_or_parked_says_why_the_box_or_the_door_is_not_wanted() -> None:
+    because = {"": "one: nobody connected", "one": "parked by request"}
+    parts = parts_of(level=Level.PARKED)
+    found = steps(parts, all_sound(parts), because=because)
+    assert isinstance(found[BASTION], Begin)
+    assert found[BASTION].reason == "bastion is not wanted any more: one: nobody connected"
+    assert found["vm!one"].reason == "vm!one is to be parked: parked by request"
 
 
 def test_nothing_is_done_about_what_was_not_looked_at() -> None:

@@ -25,7 +25,8 @@ class Wish:
     closing: bool
 
     def scene(self, seen: Mapping[str, Seen], busy: frozenset[str], *, is_open: bool = True) -> Scene:
-        return Scene(NOON, self.parts, seen, busy, {}, Gate(is_open, "" if is_open else "not yet"), self.closing)
+        passage = Gate(is_open, "" if is_open else "not yet")
+        return Scene(NOON, self.parts, seen, busy, {}, passage, self.closing, {})
 
 
 @st.composite

@@ -172,6 +172,9 @@ class World:
         rows = [row async for row in self.tables.scan(Table.OUTBOX)]
         return [row for row in rows if kind in ("", row.values["kind"])]
 
+    async def sessions(self) -> list[Row]:
+        return [row async for row in self.tables.scan(Table.SESSIONS)]
+
     async def bill(self) -> dict[str, tuple[float, float]]:
         """Hours by meter in our books: the narrow end and the wide one."""
         books = await ledger.read(self.tables)
