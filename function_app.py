@@ -95,6 +95,30 @@ async def plan_stack(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer("plan_stack", req)
 
 
+@app.route("plan", methods=["GET"])
+async def plan_stacks(req: func.HttpRequest) -> func.HttpResponse:
+    """Say what would be done with all stacks now."""
+    return await _answer("plan_stacks", req)
+
+
+@app.route("stacks/{stack}/exempt", methods=["POST"])
+async def exempt_stack(req: func.HttpRequest) -> func.HttpResponse:
+    """Have nothing of a stack closed for a while."""
+    return await _answer("exempt_stack", req)
+
+
+@app.route("deletions", methods=["GET"])
+async def get_deletions(req: func.HttpRequest) -> func.HttpResponse:
+    """Say how many doors and machines were deleted this hour."""
+    return await _answer("get_deletions", req)
+
+
+@app.route("deletions", methods=["POST"])
+async def lift_bound(req: func.HttpRequest) -> func.HttpResponse:
+    """Lift the bound on deletions for a while."""
+    return await _answer("lift_bound", req)
+
+
 @app.route("stacks/{stack}/sessions", methods=["GET"])
 async def list_sessions(req: func.HttpRequest) -> func.HttpResponse:
     """List a stack's sessions."""

@@ -13,6 +13,8 @@ from uuid import uuid4
 from lifecycle import due
 from lifecycle.asks import BoxAsk, check
 from lifecycle.audit import Entry, append
+from lifecycle.caution import PARTITION as DELETIONS
+from lifecycle.caution import Tally
 from lifecycle.faults import Conflict
 from lifecycle.model import BOXES_PER_STACK, BoxIntent, Login, Outbound, Sku, StackIntent
 from lifecycle.people import Person, Role
@@ -66,6 +68,7 @@ class Commands:
         self.clock = clock
         self.settings = settings
         self.timetable = timetable
+        self.tally = Tally(tables, settings.caution.deletions_per_hour)
         self.throwaway_key = throwaway_key
         """Makes the public half of a key whose private half nobody keeps: ARM wants one even for Entra login."""
 
@@ -278,6 +281,8 @@ class Commands:
     async def disconnect(self, person: Person, stack: str, session_id: str, reason: str) -> None:
         """Have a session ended."""
         person.must_be(Role.USER)
+        if self.settings.caution.dry_run:
+            raise Taken("this is a dry run: nothing is changed in Azure, so no session can be ended", "session_id")
         rows = await self._rows(stack)
         session = rows.status.value.sessions.get(session_id)
         if session is None:
@@ -291,6 +296,37 @@ class Commands:
         await self._note(stack, now, Entry(person.name, "disconnect", session_id, "asked", reason))
         await self.tables.commit(Table.STACKS, stack, [Put(Row(f"{DISCONNECT}{name}", cells))])
         await self.bell.ring(Queue.RECONCILE, stack)
+
+    async def exempt(self, person: Person, stack: str, hours: float, reason: str) -> datetime:
+        """Have nothing of a stack closed or taken away for ``hours`` (0 ends that); gives until when."""
+        person.must_be(Role.OPERATOR)
+        now = await self.clock.read()
+        until = now + timedelta(hours=hours)
+        for _ in range(TRIES):
+            rows = await self._rows(stack)
+            if rows.intent is None:
+                raise Missing(f"there is no stack {stack}", "stack")
+            changed = replace(rows.intent.value, exempt_until=until, changes=rows.intent.value.changes + 1)
+            await due.note(self.tables, due.Due(now, stack))
+            mark = f"exempt|{stack}|{now.isoformat()}"
+            asked = f"until {until:%Y-%m-%d %H:%M} UTC: {reason}"
+            await self._note(stack, now, Entry(person.name, "exempt", stack, "asked", asked, mark))
+            try:
+                await self.tables.commit(Table.STACKS, stack, [Replace(row_of(INTENT, changed, rows.intent.etag))])
+            except Conflict:
+                continue
+            await self.bell.ring(Queue.RECONCILE, stack)
+            return until
+        raise Taken("too many people are changing this stack just now; try again", "stack")
+
+    async def lift_bound(self, person: Person, hours: float, reason: str) -> None:
+        """Let more be deleted in an hour than the bound allows, for ``hours`` (0 puts it back)."""
+        person.must_be(Role.OPERATOR)
+        now = await self.clock.read()
+        until = now + timedelta(hours=hours)
+        asked = f"until {until:%Y-%m-%d %H:%M} UTC: {reason}"
+        await self._note(DELETIONS, now, Entry(person.name, "lift bound", DELETIONS, "asked", asked))
+        await self.tally.lift(until, person.name)
 
     async def _note(self, stack: str, now: datetime, entry: Entry) -> None:
         """Put what somebody asks on record before it is written: what is written was always asked by somebody."""

@@ -16,6 +16,7 @@ from lifecycle.model import (
     BoxIntent,
     BoxStatus,
     Idle,
+    Kind,
     Level,
     Operation,
     Policy,
@@ -29,7 +30,7 @@ from lifecycle.observation import activity, box_seen, can_be_inside
 from lifecycle.phase import DOOR, block_of, eta_of, phase_of
 from lifecycle.plan import Begin, Scene, Step, Wait, gate, plan
 from lifecycle.schedule import Schedule
-from lifecycle.target import Deadline, Target, target
+from lifecycle.target import Cause, Deadline, Target, target
 
 LOOK_AT_ALL_EVERY = timedelta(hours=1)
 SHORTEST_SESSION_LOOK = timedelta(minutes=1)
@@ -82,6 +83,18 @@ class Decision:
         return tuple(step for step in self.steps if isinstance(step, Begin))
 
     @property
+    def losses(self) -> tuple[Begin, ...]:
+        """The deletions by which a door or a machine is lost, other than those of closing time."""
+        lower = {name: found.cause for name, found in self.targets.items() if found.level < Level.OPEN}
+        closing_time = bool(lower) and all(cause is Cause.HOURS for cause in lower.values())
+        return tuple(
+            begin
+            for begin in self.begins
+            if begin.verb is Verb.DELETE
+            and (begin.part.kind is Kind.VM or (begin.part.kind is Kind.BASTION and not closing_time))
+        )
+
+    @property
     def cut_off(self) -> tuple[str, ...]:
         """The sessions that the mutations would end: there are some only past an announced hard limit."""
         ends = {begin.part.key for begin in self.begins if begin.verb in (Verb.DELETE, Verb.DEALLOCATE)}
@@ -112,6 +125,7 @@ def decide(case: Case) -> Decision:
         name: target(case.now, box, boxes[name], case.schedules[box.schedule], activities[name], case.policy)
         for name, box in case.boxes.items()
     }
+    targets = {name: _spared(case, boxes[name], found) for name, found in targets.items()}
     levels = {name: _level_to_build(case, name, found, activities[name]) for name, found in targets.items()}
     door = _door_wanted(case, levels, activities)
     closing = not door and can_be_inside(status)
@@ -137,6 +151,16 @@ def _because(targets: Mapping[str, Target], levels: Mapping[str, Level], *, door
     boxes = {name: targets[name].reason for name, level in levels.items() if level < Level.OPEN}
     shared = "" if door else "; ".join(f"{name}: {reason}" for name, reason in sorted(boxes.items()))
     return {**boxes, SHARED: shared[:LONGEST_REASON]}
+
+
+def _spared(case: Case, known: BoxStatus, found: Target) -> Target:
+    """Leave a box of an exempt stack as high as it is; what a person retires goes all the same."""
+    until = case.intent.exempt_until
+    if until is None or until <= case.now or found.level >= known.level or found.cause is Cause.RETIRED:
+        return found
+    changes = [instant for instant in (found.changes_at, until) if instant]
+    reason = f"exempt until {until:%Y-%m-%d %H:%M} UTC; else: {found.reason}"
+    return replace(found, level=known.level, reason=reason, changes_at=min(changes), warnings=(), runs_until=until)
 
 
 def _level_to_build(case: Case, name: str, found: Target, use: Activity) -> Level:

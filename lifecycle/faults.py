@@ -150,4 +150,4 @@ class Conflict(Exception):
 
 
 class Overdue(Exception):
-    """A mutation was about to be sent too long after its claim; it was not sent."""
+    """A mutation was about to be sent when it must not be, as a rule too long after its claim; it was not sent."""

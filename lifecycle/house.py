@@ -97,6 +97,7 @@ class House:
     def reconciler(self) -> Reconciler:
         """What speaks to Azure. Imported here and nowhere else: the Azure clients cost a cold start dearly."""
         from lifecycle.cloud.arm import ArmAzure  # noqa: PLC0415 -- see above
+        from lifecycle.dry_run import LookOnly  # noqa: PLC0415 -- see above
         from lifecycle.reconcile import Reconciler  # noqa: PLC0415 -- see above
 
         settings = self.settings
@@ -110,12 +111,13 @@ class House:
         return Reconciler(
             self.tables,
             self.bell,
-            azure,
+            LookOnly(azure) if settings.caution.dry_run else azure,
             self.clock,
             _real_now,
             settings.estate,
             settings.policy,
             self.timetable,
+            settings.caution,
         )
 
 

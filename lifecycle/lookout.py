@@ -10,7 +10,7 @@ from lifecycle.audit import Entry
 from lifecycle.blueprint import BASTION, Part
 from lifecycle.decision import LOOK_AT_ALL_EVERY
 from lifecycle.due import EARLY
-from lifecycle.faults import AzureFault, Meaning
+from lifecycle.faults import AzureFault, Meaning, Overdue
 from lifecycle.model import Operation, Seen, Sighting, StackStatus, Verb
 from lifecycle.observation import boxes_by_vm, can_be_inside, saw_counts, saw_no_door, saw_parts, saw_sessions
 from lifecycle.ports import Azure, Remove, Table, Tables
@@ -148,7 +148,10 @@ class Lookout:
         asked = turn.rows.disconnects
         if not asked:
             return {}
-        await self.azure.disconnect(bastion_id, [str(row.values["session_id"]) for row in asked.values()])
+        try:
+            await self.azure.disconnect(bastion_id, [str(row.values["session_id"]) for row in asked.values()])
+        except Overdue:
+            return {}
         ended = {}
         for key, row in asked.items():
             session_id = str(row.values["session_id"])

@@ -106,6 +106,8 @@ class StackIntent:
     """The stack whose door this one uses, None where it has its own."""
     changes: int = 0
     """Counts writes: a command that adds a box writes this row too, so that a stack cannot close under it."""
+    exempt_until: datetime | None = None
+    """Until then nothing of it is closed or taken away, but for what people retire."""
 
 
 @dataclass(frozen=True, slots=True)

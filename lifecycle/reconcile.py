@@ -15,6 +15,7 @@ from lifecycle import due
 from lifecycle.agenda import read_agenda
 from lifecycle.audit import Entry, append
 from lifecycle.blueprint import BASTION, Estate
+from lifecycle.caution import LOOK_AGAIN, Caution, Tally
 from lifecycle.decision import LOOK_AT_ALL_EVERY, Decision
 from lifecycle.faults import AzureFault, Conflict, Overdue
 from lifecycle.ledger import meter_row, session_row, tenancy_row
@@ -53,6 +54,7 @@ from lifecycle.turn import ACTOR, AZURE, Turn
 
 CLAIM_LEFT_ALONE = timedelta(seconds=60)
 """Real time for which a claim without token belongs to whoever made it."""
+CAREFUL = Caution()
 HANG_UP_WITHIN = timedelta(seconds=10)
 """Real time after the claim in which sessions may still be ended: a stalled worker must not act late."""
 BEGINS_PER_PASS = 20
@@ -71,6 +73,7 @@ class Reconciler:
         estate: Estate,
         policy: Policy,
         timetable: Timetable,
+        caution: Caution = CAREFUL,
     ) -> None:
         self.tables = tables
         self.bell = bell
@@ -81,6 +84,8 @@ class Reconciler:
         self.estate = estate
         self.policy = policy
         self.timetable = timetable
+        self.caution = caution
+        self.tally = Tally(tables, caution.deletions_per_hour)
 
     async def reconcile(self, stack: str) -> None:
         """Make one pass. Returns quietly when there is nothing to do or another worker has the stack.
@@ -137,7 +142,8 @@ class Reconciler:
         for name, deadline in decision.warnings:
             owner = turn.rows.boxes[name].value.owner
             hard_at = max(deadline.at, turn.now + self.policy.warning_lead)
-            text = f"{turn.rows.name}/{name}: {deadline.what}; at {hard_at:%Y-%m-%d %H:%M} UTC at the latest"
+            dry = "dry run, nothing will happen: " if self.caution.dry_run else ""
+            text = f"{dry}{turn.rows.name}/{name}: {deadline.what}; at {hard_at:%Y-%m-%d %H:%M} UTC at the latest"
             topic = f"{deadline.kind}!{deadline.at:%Y-%m-%dT%H%M%S}"
             await tell(self.tables, self.bell, Notice("warning", turn.rows.name, name, owner, text, topic), turn.now)
             warned = {**boxes[name].warned, deadline.kind: Warned(deadline.at, turn.now)}
@@ -149,7 +155,7 @@ class Reconciler:
         """Do what may be done now. The books come first: a claim stores the status that says they are kept."""
         turn.status = decision.status
         await self._keep_books(turn)
-        begins = decision.begins[:BEGINS_PER_PASS]
+        begins = await self._allowed(turn, decision)
         if begins and AZURE not in turn.status.blocks:
             await self._claim(turn, begins)
             await append(self.tables, turn.rows.name, turn.now, turn.entries)
@@ -161,6 +167,22 @@ class Reconciler:
             decision = turn.decide()
             turn.status = decision.status
         await self._save(turn, decision)
+
+    async def _allowed(self, turn: Turn, decision: Decision) -> tuple[Begin, ...]:
+        """Leave out what caution forbids: everything in a dry run, else deletions beyond the bound."""
+        begins = decision.begins[:BEGINS_PER_PASS]
+        if self.caution.dry_run:
+            for begin in begins:
+                mark = f"dry run|{begin.part.key}|{begin.verb}|{turn.revision}"
+                turn.entries.append(Entry(ACTOR, begin.verb, begin.part.arm_id, "dry run", begin.reason, mark))
+            return ()
+        names = {f"{turn.rows.name}|{begin.part.key}": begin for begin in decision.losses if begin in begins}
+        granted = await self.tally.grant(turn.now, names)
+        withheld = [begin for name, begin in names.items() if name not in granted]
+        if withheld:
+            turn.tell_of_caution([begin.part.key for begin in withheld])
+            turn.look_again_at.append(turn.now + LOOK_AGAIN)
+        return tuple(begin for begin in begins if begin not in withheld)
 
     async def _claim(self, turn: Turn, begins: tuple[Begin, ...]) -> None:
         """Claim all steps at once, so that whoever comes second finds them taken. Raises Conflict for the second."""
@@ -255,7 +277,11 @@ class Reconciler:
             await due.note(self.tables, due.Due(again, name))
         status = replace(
             turn.status,
-            boxes={box: known for box, known in turn.status.boxes.items() if box in turn.rows.boxes},
+            boxes={
+                box: replace(known, reason=f"dry run: {known.reason}") if self.caution.dry_run else known
+                for box, known in turn.status.boxes.items()
+                if box in turn.rows.boxes
+            },
             revision=turn.revision,
             look_again_at=again,
             passed_at=turn.now,

@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from lifecycle.blueprint import RESERVED_TAGS, Estate
+from lifecycle.caution import Caution
 from lifecycle.model import Policy, Sku
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class Settings:
     auth_enabled: bool
     nightly: str
     billing_quantum: str
+    caution: Caution
     teams_secret: str | None
     teams_tenant: str | None
     teams_people: Mapping[str, str]
@@ -98,6 +100,10 @@ def read(environment: Mapping[str, str]) -> Settings:
         auth_enabled=reader.environment.get("WEBSITE_AUTH_ENABLED", "").lower() == "true",
         nightly=reader.parsed("NIGHTLY", _ncrontab, "six NCRONTAB fields in UTC", default="0 0 2 * * *"),
         billing_quantum=reader.parsed("BILLING_QUANTUM", _one_of("second", "hour"), "second or hour", default="second"),
+        caution=Caution(
+            dry_run=reader.parsed("DRY_RUN", _one_of("true", "false"), "true or false", default="false") == "true",
+            deletions_per_hour=int(reader.number("DELETIONS_PER_HOUR", 60, least=1, most=10_000)),
+        ),
         teams_secret=reader.text("TEAMS_SECRET", default="") or None,
         teams_tenant=reader.text("TEAMS_TENANT", default="") or None,
         teams_people=reader.parsed(

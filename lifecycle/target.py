@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from lifecycle.model import Active, Activity, BoxIntent, BoxStatus, Idle, Level, Policy, Unknown, require_aware
 from lifecycle.schedule import Schedule
@@ -19,6 +20,20 @@ LATE_ASK = timedelta(hours=1)
 
 EARLY_ASK = timedelta(hours=1)
 """Who asks so shortly before a window that only closes means to work in it: it does not shut the box again."""
+
+
+class Cause(StrEnum):
+    """Which rule a target follows from, in the order in which they are asked."""
+
+    RETIRED = "retired"
+    LEASE = "lease"
+    FUTURE = "future"
+    HELD = "held"
+    PARKED = "parked"
+    HOURS = "hours"
+    UNATTENDED = "unattended"
+    IDLE = "idle"
+    WANTED = "wanted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,7 @@ class Target:
     """Until when the machine runs as things stand; None where only the lease ends it."""
     forced: bool = False
     """Whether an announced hard limit has passed: from here on nobody is asked any more."""
+    cause: Cause = Cause.WANTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +147,7 @@ def target(
 ) -> Target:
     """Name what a box should be at ``now`` (aware UTC), with the reason and the instant it would change."""
     case = _Case(require_aware(now, "now"), box, known, schedule, activity, policy)
-    found = next(found for rule in RULES if (found := rule(case)) is not None)
+    found = next(replace(found, cause=cause) for cause, rule in RULES if (found := rule(case)) is not None)
     if found.level is Level.GONE:
         return found
     lease = Deadline("lease", case.lease_until, "its lease ends and all of it goes, the disk too")
@@ -277,15 +293,15 @@ def _next_change(case: _Case) -> datetime | None:
     return min((end for end in ends if end), default=None)
 
 
-RULES: tuple[Callable[[_Case], Target | None], ...] = (
-    _retired,
-    _lease_over,
-    _future,
-    _held,
-    _parked,
-    _outside_hours,
-    _only_closes,
-    _unattended,
-    _idle,
-    _wanted,
+RULES: tuple[tuple[Cause, Callable[[_Case], Target | None]], ...] = (
+    (Cause.RETIRED, _retired),
+    (Cause.LEASE, _lease_over),
+    (Cause.FUTURE, _future),
+    (Cause.HELD, _held),
+    (Cause.PARKED, _parked),
+    (Cause.HOURS, _outside_hours),
+    (Cause.HOURS, _only_closes),
+    (Cause.UNATTENDED, _unattended),
+    (Cause.IDLE, _idle),
+    (Cause.WANTED, _wanted),
 )

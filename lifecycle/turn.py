@@ -107,6 +107,14 @@ class Turn:
         topic = f"silence!{since_at:%Y-%m-%dT%H%M%S}"
         self.notices.append(Notice("alert", self.rows.name, "", "operators", text, topic))
 
+    def tell_of_caution(self, withheld: list[str]) -> None:
+        """Have operators told, once an hour, that deletions wait for their word."""
+        text = (
+            f"too many deletions in an hour: {', '.join(withheld)} of stack {self.rows.name} and perhaps others wait;"
+            " if that is as it should be, an operator may POST /api/deletions to lift the bound for a while"
+        )
+        self.notices.append(Notice("alert", self.rows.name, "", "operators", text, f"caution!{self.now:%Y-%m-%dT%H}"))
+
     def _told_of(self, part: str, block: Block, *, alert: bool) -> list[Notice]:
         topic = f"{part}!{block.code}!{self.now:%Y-%m-%dT%H%M%S}"
         text = f"{part} of stack {self.rows.name} is blocked: {block.code}: {block.message}"

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from lifecycle.caution import Caution
 from lifecycle.commands import Commands, Where
 from lifecycle.faults import AzureFault
 from lifecycle.people import Person, Role
@@ -153,9 +154,10 @@ class BoxApi:
 class StackApi:
     """Stacks, their plans and their sessions."""
 
-    def __init__(self, commands: Commands, queries: Queries) -> None:
+    def __init__(self, commands: Commands, queries: Queries, caution: Caution) -> None:
         self.commands = commands
         self.queries = queries
+        self.caution = caution
 
     async def every(self, request: Request, person: Person) -> Answer:
         """GET /api/stacks."""
@@ -174,6 +176,36 @@ class StackApi:
         person.must_be(Role.READER)
         outlook = await self.queries.outlook(_name(request, "stack"))
         return answer(200, views.plan_view(outlook.rows, outlook.decision))
+
+    async def plans(self, request: Request, person: Person) -> Answer:
+        """GET /api/plan: the plans of all stacks."""
+        person.must_be(Role.READER)
+        query = fields.query(request.query, "after", "limit")
+        names = [rows.name async for rows in self.queries.stacks() if rows.intent is not None]
+        cut = page(request, query, [{"name": name} for name in names], lambda stack: str(stack["name"]))
+        outlooks = [await self.queries.outlook(stack["name"]) for stack in cut["value"]]
+        shown = [views.plan_view(outlook.rows, outlook.decision) for outlook in outlooks]
+        return answer(200, {**cut, "dryRun": self.caution.dry_run, "value": shown})
+
+    async def exempt(self, request: Request, person: Person) -> Answer:
+        """POST /api/stacks/{stack}/exempt {hours, reason?}."""
+        said = fields.read(request.body, fields.SPAN)
+        stack = _name(request, "stack")
+        await self.commands.exempt(person, stack, _span(said), said.get("reason", ""))
+        headers = {"Location": f"/api/stacks/{stack}", "Retry-After": str(RETRY_SECONDS)}
+        return answer(202, views.stack_view(await self.queries.stack(stack)), headers)
+
+    async def deletions(self, request: Request, person: Person) -> Answer:
+        """GET /api/deletions: how many doors and machines were deleted this hour, of how many."""
+        person.must_be(Role.READER)
+        fields.query(request.query)
+        return answer(200, views.standing_view(await self.commands.tally.standing(await self.queries.now())))
+
+    async def lift_bound(self, request: Request, person: Person) -> Answer:
+        """POST /api/deletions {hours, reason?}."""
+        said = fields.read(request.body, fields.SPAN)
+        await self.commands.lift_bound(person, _span(said), said.get("reason", ""))
+        return answer(200, views.standing_view(await self.commands.tally.standing(await self.queries.now())))
 
     async def sessions(self, request: Request, person: Person) -> Answer:
         """GET /api/stacks/{stack}/sessions."""
@@ -230,6 +262,13 @@ def _name(request: Request, param: str) -> str:
 
 def _where(request: Request) -> Where:
     return Where(_name(request, "stack"), _name(request, "name"))
+
+
+def _span(said: dict[str, Any]) -> float:
+    """Read for how long; raises Malformed where nobody says."""
+    if "hours" not in said:
+        raise Malformed("hours", f"is required: for how long, 0 to {fields.LONGEST_SPAN_HOURS:g}; 0 ends it now")
+    return float(said["hours"])
 
 
 def _match(request: Request) -> str | None:

@@ -44,7 +44,7 @@ class Site:
         self.sweeps = sweeps
         costs = CostApi(queries, settings)
         boxes = BoxApi(commands, queries, settings, costs.of_box)
-        stacks = StackApi(commands, queries)
+        stacks = StackApi(commands, queries, settings.caution)
         schedules = ScheduleApi(tables, bell, clock, queries, timetable)
         self.teams = TeamsApi(commands, queries, settings, real_now)
         self.acts: dict[str, Act] = {
@@ -58,6 +58,10 @@ class Site:
             "list_stacks": stacks.every,
             "get_stack": stacks.get,
             "plan_stack": stacks.plan,
+            "plan_stacks": stacks.plans,
+            "exempt_stack": stacks.exempt,
+            "get_deletions": stacks.deletions,
+            "lift_bound": stacks.lift_bound,
             "list_sessions": stacks.sessions,
             "disconnect_session": stacks.disconnect,
             "list_schedules": schedules.every,

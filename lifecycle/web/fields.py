@@ -16,6 +16,7 @@ LARGEST_BODY_BYTES = 64 * 1024
 LONGEST_REASON = 200
 LONGEST_PERSON = 254
 MOST_HOURS = 100_000
+LONGEST_SPAN_HOURS = 31 * 24.0
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 NAME_RULE = "must be 1 to 40 lower-case letters, digits and hyphens, beginning with a letter"
 PERSON = re.compile(r"[^\s<>\"'\\/\x00-\x1f]+")
@@ -47,6 +48,13 @@ def hours(value: Any) -> float:
     """Read a number of hours; the policy's limits are checked where the policy is known."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_HOURS:
         raise ValueError("must be a number of hours above 0")
+    return float(value)
+
+
+def span_hours(value: Any) -> float:
+    """Read for how many hours something is to hold; 0 ends it."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_SPAN_HOURS:
+        raise ValueError(f"must be a number of hours from 0 to {LONGEST_SPAN_HOURS:g}")
     return float(value)
 
 
@@ -130,6 +138,7 @@ BOX_ASK: Mapping[str, tuple[str, Check]] = {
     "keepPublicIp": ("keep_public_ip", truth),
 }
 WORD: Mapping[str, tuple[str, Check]] = {"hours": ("hours", hours), "reason": ("reason", reason)}
+SPAN: Mapping[str, tuple[str, Check]] = {"hours": ("hours", span_hours), "reason": ("reason", reason)}
 REASON: Mapping[str, tuple[str, Check]] = {"reason": ("reason", reason)}
 
 

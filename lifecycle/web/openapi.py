@@ -6,7 +6,7 @@ from typing import Any
 
 from lifecycle.costs import GROUPINGS
 from lifecycle.model import Login, Outbound, Sku
-from lifecycle.web.fields import LONGEST_REASON, NAME
+from lifecycle.web.fields import LONGEST_REASON, LONGEST_SPAN_HOURS, NAME
 
 NAME_SCHEMA = {"type": "string", "pattern": f"^{NAME.pattern}$"}
 HOURS = {"type": "number", "exclusiveMinimum": 0}
@@ -51,6 +51,7 @@ SCHEDULE: dict[str, Any] = {
     "stopOnly": {"type": "boolean"},
 }
 WORD = {"hours": HOURS, "reason": REASON}
+SPAN = {"hours": {"type": "number", "minimum": 0, "maximum": LONGEST_SPAN_HOURS}, "reason": REASON}
 
 Route = tuple[str, str, str, str, tuple[str, ...], dict[str, Any] | None]
 
@@ -66,6 +67,10 @@ ROUTES: tuple[Route, ...] = (
     ("list_stacks", "get", "/stacks", "List stacks", ("after", "limit"), None),
     ("get_stack", "get", "/stacks/{stack}", "Read a stack with its parts", (), None),
     ("plan_stack", "get", "/stacks/{stack}/plan", "What would be done now, and why: a dry run", (), None),
+    ("plan_stacks", "get", "/plan", "The same for all stacks", ("after", "limit"), None),
+    ("exempt_stack", "post", "/stacks/{stack}/exempt", "Have nothing of a stack closed for a while", (), SPAN),
+    ("get_deletions", "get", "/deletions", "How many doors and machines were deleted this hour", (), None),
+    ("lift_bound", "post", "/deletions", "Lift the bound on deletions for a while (operators)", (), SPAN),
     ("list_sessions", "get", "/stacks/{stack}/sessions", "Who is and was connected", (), None),
     ("disconnect_session", "delete", "/stacks/{stack}/sessions/{session_id}", "End a session", (), None),
     ("list_schedules", "get", "/schedules", "List schedules", (), None),
@@ -79,7 +84,15 @@ ROUTES: tuple[Route, ...] = (
     ("health", "get", "/health", "Whether the app runs", (), None),
     ("teams", "post", "/teams", "The Teams outgoing webhook", (), None),
 )
-ACCEPTED = ("create_jumpbox", "retire_jumpbox", "extend_jumpbox", "wake_jumpbox", "park_jumpbox", "disconnect_session")
+ACCEPTED = (
+    "create_jumpbox",
+    "retire_jumpbox",
+    "extend_jumpbox",
+    "wake_jumpbox",
+    "park_jumpbox",
+    "disconnect_session",
+    "exempt_stack",
+)
 OPEN_TO_ALL = ("openapi", "health", "teams")
 CHOICES = {"by": list(GROUPINGS), "format": ["json", "csv"]}
 

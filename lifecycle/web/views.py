@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from lifecycle.blueprint import ADMIN_USER, BASTION, Estate, bastion_name, vm_name
+from lifecycle.caution import Standing
 from lifecycle.commands import tag_of
 from lifecycle.decision import Decision
 from lifecycle.model import BoxIntent, BoxStatus, Kind, Level, Login, Seen, Sku
@@ -139,6 +140,7 @@ def stack_view(rows: StackRows) -> dict[str, Any]:
         "outbound": intent and intent.outbound.value,
         "addressRange": intent and intent.address_range,
         "keepPublicIp": intent and intent.keep_public_ip,
+        "exemptUntil": instant(intent.exempt_until) if intent else None,
         "door": door.sighting.value if door else "unseen",
         "boxes": sorted(rows.boxes),
         "lookedAt": instant(status.looked_at),
@@ -159,6 +161,16 @@ def stack_view(rows: StackRows) -> dict[str, Any]:
             }
             for key, stored in sorted(rows.operations.items())
         ],
+    }
+
+
+def standing_view(standing: Standing) -> dict[str, Any]:
+    """Show how many were deleted this hour, of how many."""
+    return {
+        "thisHour": standing.counted,
+        "limit": standing.limit,
+        "liftedUntil": instant(standing.lifted_until),
+        "liftedBy": standing.lifted_by or None,
     }
 
 

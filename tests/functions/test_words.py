@@ -223,3 +223,52 @@ async def test_to_end_a_session_is_a_word_like_any_other(desk: Desk) -> None:
     (row,) = (await desk.stack()).disconnects.values()
     assert (row.values["session_id"], row.values["by"], row.values["reason"]) == ("s1", "alice", "lost laptop")
     assert desk.rung() == ["main"]
+
+
+async def test_an_operator_may_exempt_a_stack_for_a_while_and_end_it(desk: Desk) -> None:
+    await desk.make()
+    reply = await desk("POST", "/stacks/main/exempt", {"hours": 5, "reason": "an audit"}, OPERATOR)
+    assert (reply.status, reply.body["exemptUntil"]) == (202, "2026-11-23T14:00:00Z")
+    assert desk.rung() == ["main", "main"]
+    ended = await desk("POST", "/stacks/main/exempt", {"hours": 0}, OPERATOR)
+    assert ended.body["exemptUntil"] == "2026-11-23T09:00:00Z"
+
+
+@pytest.mark.parametrize("body", [{}, {"hours": -1}, {"hours": 745}, {"hours": "5"}, {"hours": True}])
+@pytest.mark.parametrize("path", ["/stacks/main/exempt", "/deletions"])
+async def test_a_while_that_is_none_is_refused(path: str, body: object, desk: Desk) -> None:
+    await desk.make()
+    reply = await desk("POST", path, body, OPERATOR)
+    assert (reply.status, reply.errors) == (400, {"hours"})
+
+
+async def test_a_stack_that_is_not_there_cannot_be_exempted(desk: Desk) -> None:
+    assert (await desk("POST", "/stacks/nowhere/exempt", {"hours": 5}, OPERATOR)).status == 404
+
+
+async def test_the_bound_on_deletions_can_be_read_and_lifted(desk: Desk) -> None:
+    bound = await desk("GET", "/deletions")
+    assert bound.body == {"thisHour": 0, "limit": 60, "liftedUntil": None, "liftedBy": None}
+    lifted = await desk("POST", "/deletions", {"hours": 2, "reason": "moving out"}, OPERATOR)
+    assert (lifted.body["liftedUntil"], lifted.body["liftedBy"]) == ("2026-11-23T11:00:00Z", "olga")
+
+
+async def test_a_dry_run_ends_no_session() -> None:
+    desk = Desk({"DRY_RUN": "true"})
+    await desk.make()
+    session = OpenSession("alice", "alice", "SSH", MONDAY, MONDAY)
+    await desk.write_status(StackStatus(sessions={"s1": session}, sessions_at=MONDAY))
+    reply = await desk("DELETE", "/stacks/main/sessions/s1")
+    assert reply.status == 409
+    assert "dry run" in reply.body["detail"]
+
+
+async def test_the_plans_of_all_stacks_are_one_answer_page_by_page(desk: Desk) -> None:
+    for stack in ("one", "two", "three"):
+        await desk.make(stack=stack)
+    first = (await desk("GET", "/plan?limit=2")).body
+    assert [plan["name"] for plan in first["value"]] == ["one", "three"]
+    assert first["dryRun"] is False
+    assert first["value"][0]["next"][0]["target"] == "open"
+    rest = (await desk("GET", first["nextLink"].removeprefix("/api"))).body
+    assert [plan["name"] for plan in rest["value"]] == ["two"]

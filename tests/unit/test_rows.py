@@ -56,6 +56,7 @@ stack_intents = st.builds(
     hostile_texts,
     st.none() | hostile_texts,
     st.integers(0, 99),
+    st.none() | week_instants,
 )
 
 real_instants = st.datetimes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -90,6 +91,7 @@ class World:
             self.settings.estate,
             self.settings.policy,
             self.timetable,
+            self.settings.caution,
         )
 
     async def read(self) -> datetime:
@@ -162,6 +164,21 @@ class World:
         kinds = self.arm.kinds
         bodies = [kinds[each.kind].view(each) for each in self.arm.cloud.store if kinds[each.kind].listed]
         return {f"{body['type'].split('/', 1)[1]}/{body['name']}": body for body in bodies}
+
+    def mutations(self) -> list[str]:
+        """Everything that was asked of Azure but reads, oldest first."""
+        sent = [json.loads(line) for line in self.arm.traffic.lines()]
+        reads = ("getActiveSessions",)
+        return [
+            f"{each['method']} {each['url'].partition('?')[0]}"
+            for each in sent
+            if each["method"] != "GET" and not each["url"].partition("?")[0].endswith(reads)
+        ]
+
+    def turn_dry(self) -> None:
+        """Go on as a dry run, as after a change of the settings."""
+        self.settings = read({**ENVIRONMENT, **self.environment, "DRY_RUN": "true"})
+        self.reconciler = self.worker()
 
     def connect(self, where: Where, minutes: float = 60, user: str = "alice") -> Any:
         """Have a person open a session; raises NotAdmitted unless they could get in."""
