@@ -21,10 +21,11 @@ demo:
 	@$(MAKE) --no-print-directory -j2 ready-to-run && exec $(BIN)/python -m sandbox.demo
 
 check: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not sandbox and not azurite"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not sandbox and not azurite and not browser"
 
 test:
 	@$(MAKE) --no-print-directory -j2 ready-to-test
+	@command -v chromium >/dev/null || echo "NO CHROMIUM ON THIS MACHINE: the browser tests will be skipped (Debian: apt-get install chromium)"
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 
@@ -37,7 +38,7 @@ lint: .venv/.dev-stamp
 ready-to-run: .venv/.run-stamp node_modules/.stamp
 	@:
 
-ready-to-test: .venv/.dev-stamp node_modules/.stamp
+ready-to-test: .venv/.dev-stamp node_modules/.dev-stamp
 	@:
 
 # A stamp is as new as the installation: what a requirements file says now is what is installed.
@@ -56,9 +57,18 @@ ready-to-test: .venv/.dev-stamp node_modules/.stamp
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): Python 3.11 or newer is needed (PYTHON= names another one)" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
+# What runs needs Azurite alone; the tests also need what checks the page (axe-core) and what its charts are made with.
 node_modules/.stamp: package.json package-lock.json
+	$(call npm,--omit=dev)
+	@touch $@
+
+node_modules/.dev-stamp: package.json package-lock.json
+	$(call npm,)
+	@touch node_modules/.stamp $@
+
+define npm
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node and npm are not installed: Node 20 or newer is needed for Azurite" >&2; exit 1; }
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "Node is $$(node --version): Node 20 or newer is needed for Azurite" >&2; exit 1; }
-	@echo "installing Azurite into node_modules"
-	@npm ci --omit=dev --no-audit --no-fund --loglevel=error
-	@touch $@
+	@echo "installing Azurite$(if $(1),, and what the tests need) into node_modules"
+	@npm ci $(1) --no-audit --no-fund --loglevel=error
+endef

@@ -173,6 +173,18 @@ async def dashboard(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer("dashboard", req)
 
 
+@app.route("dashboard/{stack}/{name}/{word}", methods=["POST"])
+async def press_button(req: func.HttpRequest) -> func.HttpResponse:
+    """Take a form of the page."""
+    return await _answer("press_button", req)
+
+
+@app.route("static/{name}", methods=["GET"])
+async def static_file(req: func.HttpRequest) -> func.HttpResponse:
+    """Serve the page's style and script."""
+    return await _answer("static_file", req)
+
+
 @app.route("openapi.json", methods=["GET"])
 async def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """Describe this interface."""

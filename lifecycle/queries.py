@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,11 +12,16 @@ from lifecycle.agenda import read_agenda
 from lifecycle.audit import HEAD, partition
 from lifecycle.blueprint import Estate
 from lifecycle.decision import Case, Decision, decide
-from lifecycle.model import Policy
+from lifecycle.model import Level, Policy, StackIntent
 from lifecycle.ports import Clock, Row, Table, Tables
 from lifecycle.refusals import Missing
-from lifecycle.rows import StackRows, stack_rows
+from lifecycle.rows import StackRows, instant_of, stack_rows
+from lifecycle.schedule import Schedule
+from lifecycle.target import lease_until
 from lifecycle.timetable import Timetable
+
+ALERT = "alert"
+"""The kind of notice that operators get when a message failed for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +77,52 @@ class Queries:
         agenda = await read_agenda(self.tables, self.timetable, name)
         if agenda is None:
             return Outlook(await self.stack(name), None)
-        rows, now = agenda.rows, await self.clock.read()
+        case = self._case(agenda.rows, agenda.intent, agenda.schedules, await self.clock.read())
+        return Outlook(agenda.rows, decide(case))
+
+    async def changes(self, stacks: Iterable[StackRows]) -> dict[tuple[str, str], Level]:
+        """Say what each box will be once it changes by itself, if until then nobody comes, leaves or says anything.
+
+        Keyed by stack and box; a box that nothing would change is left out.
+        """
+        found = {}
+        known = tuple(stacks)
+        names = {box.value.schedule for rows in known for box in rows.boxes.values()}
+        schedules = {name: schedule for name, (schedule, _) in (await self.timetable.of(names)).items()}
+        for rows in known:
+            for name in rows.boxes:
+                status = rows.status.value.boxes.get(name)
+                if rows.intent is None or status is None or status.changes_at is None or rows.is_gone(name):
+                    continue
+                case = self._case(rows, rows.intent.value, schedules, status.changes_at)
+                # A lease ends only once that was announced, which it will have been by then.
+                over = status.changes_at >= lease_until(rows.boxes[name].value, status)
+                found[rows.name, name] = Level.GONE if over else decide(case).targets[name].level
+        return found
+
+    def _case(self, rows: StackRows, intent: StackIntent, schedules: Mapping[str, Schedule], now: datetime) -> Case:
+        """Put a decision's facts together, taking the last sighting for what is."""
         status = rows.status.value
         read_at = now if status.sessions_at and not status.sessions_failing_since_at else status.sessions_at
-        case = Case(
+        return Case(
             now,
             self.estate,
-            name,
-            agenda.intent,
+            rows.name,
+            intent,
             {box: stored.value for box, stored in rows.boxes.items() if not rows.is_gone(box)},
             replace(status, sessions_at=read_at),
             {key: stored.value for key, stored in rows.operations.items()},
-            agenda.schedules,
+            schedules,
             self.policy,
         )
-        return Outlook(rows, decide(case))
+
+    async def alerts(self, stacks: Iterable[str], since_at: datetime) -> list[Row]:
+        """Read what operators were alerted of since then about these stacks, the latest first."""
+        found = await asyncio.gather(
+            *(self.tables.query(Table.OUTBOX, stack, first=f"{ALERT}!", before=f'{ALERT}"') for stack in stacks)
+        )
+        rows = [row for some in found for row in some if instant_of(str(row.values["written_at"])) >= since_at]
+        return sorted(rows, key=lambda row: str(row.values["written_at"]), reverse=True)
 
     async def books(self, stack: str | None = None) -> ledger.Books:
         """Read the books, of one stack or of all."""

@@ -18,12 +18,14 @@ from lifecycle.settings import Settings
 from lifecycle.web import fields, views
 from lifecycle.web.answers import Answer, Request, answer, problem
 from lifecycle.web.fields import Malformed, TooLarge
+from lifecycle.web.forms import must_not_be_cross_site
 from lifecycle.web.identity import Unauthenticated, caller_of
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 15
 PAGE = 100
+SAFE = ("GET", "HEAD", "OPTIONS")
 LONGEST_SESSION_ID = 254
 STATUSES: dict[type[Refusal], tuple[int, str]] = {
     Forbidden: (403, "Not allowed"),
@@ -45,7 +47,10 @@ class Door:
     async def open(self, request: Request, act: Act) -> Answer:
         """Answer a request that needs a person."""
         try:
-            return await act(request, caller_of(request.headers, auth_enabled=self.auth_enabled))
+            caller = caller_of(request.headers, auth_enabled=self.auth_enabled)
+            if request.method not in SAFE:
+                must_not_be_cross_site(request)
+            return await act(request, caller)
         except Unauthenticated as who:
             return problem(401, "Not signed in", str(who), headers={"WWW-Authenticate": "Bearer"})
         except Exception as trouble:  # noqa: BLE001 -- the last line: every error becomes an answer people can read
@@ -253,11 +258,7 @@ def _limit(text: str | None) -> int:
 
 
 def _name(request: Request, param: str) -> str:
-    """Read a name from the path; what is no name does not exist. Raises Missing."""
-    value = request.route[param]
-    if not fields.NAME.fullmatch(value):
-        raise Missing(f"there is no {param} of this name: it {fields.NAME_RULE}", param)
-    return value
+    return fields.name_in_path(request.route, param)
 
 
 def _where(request: Request) -> Where:

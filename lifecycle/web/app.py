@@ -10,19 +10,26 @@ from lifecycle.commands import Commands
 from lifecycle.faults import AzureFault
 from lifecycle.ports import Bell, Clock, Tables
 from lifecycle.queries import Queries
+from lifecycle.refusals import Missing
 from lifecycle.settings import Settings
 from lifecycle.sweeps import Sweeps
 from lifecycle.timetable import Timetable
-from lifecycle.web.answers import Answer, Request, answer
+from lifecycle.web.accounts import Accounts
+from lifecycle.web.answers import PROBLEM, Answer, Request, answer
 from lifecycle.web.api import Act, BoxApi, Door, StackApi, refusal
 from lifecycle.web.audit_api import AuditApi
 from lifecycle.web.costs_api import CostApi
 from lifecycle.web.dashboard import Dashboard
+from lifecycle.web.drawing import problem_page
 from lifecycle.web.openapi import document
 from lifecycle.web.schedules_api import ScheduleApi
+from lifecycle.web.static_files import static
 from lifecycle.web.teams_api import TeamsApi
 
 log = logging.getLogger(__name__)
+
+FOR_BROWSERS = ("dashboard", "press_button")
+"""What people call from a browser: a problem is a page there."""
 
 
 class Site:
@@ -46,6 +53,7 @@ class Site:
         boxes = BoxApi(commands, queries, settings, costs.of_box)
         stacks = StackApi(commands, queries, settings.caution)
         schedules = ScheduleApi(tables, bell, clock, queries, timetable)
+        page = Dashboard(commands, queries, settings, Accounts(queries, settings))
         self.teams = TeamsApi(commands, queries, settings, real_now)
         self.acts: dict[str, Act] = {
             "create_jumpbox": boxes.create,
@@ -70,7 +78,8 @@ class Site:
             "delete_schedule": schedules.delete,
             "get_costs": costs.get,
             "get_audit": AuditApi(queries).get,
-            "dashboard": Dashboard(queries, settings, costs).get,
+            "dashboard": page.get,
+            "press_button": page.say,
         }
 
     async def answer(self, name: str, request: Request) -> Answer:
@@ -79,10 +88,14 @@ class Site:
             return answer(200, {"status": "ok"})
         if name == "openapi":
             return answer(200, document())
+        if name == "static_file":
+            return _static(request)
         if name == "teams":
             said = await self._teams(request)
         else:
             said = await self.door.open(request, self.acts[name])
+        if name in FOR_BROWSERS and said.content_type == PROBLEM and "text/html" in request.headers.get("accept", ""):
+            said = problem_page(said)
         await self._pass_by()
         return said
 
@@ -99,3 +112,10 @@ class Site:
             log.warning("no overdue stacks could be rung: %s", silence.fault.code)
         except Exception:  # the answer is not to be lost over what others left behind
             log.exception("no overdue stacks could be rung")
+
+
+def _static(request: Request) -> Answer:
+    try:
+        return static(request)
+    except Missing as missing:
+        return refusal(missing)

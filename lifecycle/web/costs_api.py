@@ -65,12 +65,6 @@ class CostApi:
         amount = mine.amount if mine else 0
         return {"amount": round(float(amount), 4), "currency": CURRENCY, "until": views.instant(now)}
 
-    async def this_month(self, by: str) -> list[dict[str, Any]]:
-        """Sum the month so far."""
-        now = await self.queries.now()
-        first = now.astimezone(self.zone).date().replace(day=1)
-        return [_row(row, by) for row in await self._rows(self._midnight(first), now, by, now)]
-
     async def _rows(self, from_at: datetime, to_at: datetime, by: str, now: datetime) -> tuple[CostRow, ...]:
         books = await self.queries.books()
         return report(

@@ -11,6 +11,7 @@ from typing import Any
 
 from lifecycle.asks import BoxAsk
 from lifecycle.model import Login, Outbound, Sku
+from lifecycle.refusals import Missing
 
 LARGEST_BODY_BYTES = 64 * 1024
 LONGEST_REASON = 200
@@ -41,6 +42,14 @@ def name(value: Any) -> str:
     """Read a stack's, box's or schedule's name."""
     if not isinstance(value, str) or not NAME.fullmatch(value):
         raise ValueError(NAME_RULE)
+    return value
+
+
+def name_in_path(route: Mapping[str, str], param: str) -> str:
+    """Read a name from the path; what is no name does not exist. Raises Missing."""
+    value = route[param]
+    if not NAME.fullmatch(value):
+        raise Missing(f"there is no {param} of this name: it {NAME_RULE}", param)
     return value
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from lifecycle.costs import GROUPINGS
 from lifecycle.model import Login, Outbound, Sku
+from lifecycle.web.dashboard import CHOICES as DAYS
 from lifecycle.web.fields import LONGEST_REASON, LONGEST_SPAN_HOURS, NAME
 
 NAME_SCHEMA = {"type": "string", "pattern": f"^{NAME.pattern}$"}
@@ -79,7 +80,9 @@ ROUTES: tuple[Route, ...] = (
     ("delete_schedule", "delete", "/schedules/{name}", "Delete a schedule (operators)", (), None),
     ("get_costs", "get", "/costs", "What it cost", ("from", "to", "by", "format"), None),
     ("get_audit", "get", "/audit", "Who did what", ("stack", "day"), None),
-    ("dashboard", "get", "/dashboard", "A page for people", (), None),
+    ("dashboard", "get", "/dashboard", "A page for people", ("days", "whose", "part", "said", "at"), None),
+    ("press_button", "post", "/dashboard/{stack}/{name}/{word}", "A button of that page, for its own forms", (), None),
+    ("static_file", "get", "/static/{name}", "Style and script of that page", ("v",), None),
     ("openapi", "get", "/openapi.json", "This description", (), None),
     ("health", "get", "/health", "Whether the app runs", (), None),
     ("teams", "post", "/teams", "The Teams outgoing webhook", (), None),
@@ -93,8 +96,14 @@ ACCEPTED = (
     "disconnect_session",
     "exempt_stack",
 )
-OPEN_TO_ALL = ("openapi", "health", "teams")
-CHOICES = {"by": list(GROUPINGS), "format": ["json", "csv"]}
+OPEN_TO_ALL = ("static_file", "openapi", "health", "teams")
+CHOICES = {
+    "by": list(GROUPINGS),
+    "format": ["json", "csv"],
+    "days": [str(days) for days in DAYS],
+    "whose": ["all", "mine"],
+    "part": ["page", "now"],
+}
 
 
 def document() -> dict[str, Any]:
@@ -143,14 +152,14 @@ def _operation(route: Route) -> dict[str, Any]:
     ]
     if function in ACCEPTED and body is not None:
         parameters.append({"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255}})
-    status = "202" if function in ACCEPTED else "200"
+    status = "202" if function in ACCEPTED else "303" if function == "press_button" else "200"
     problem = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     operation: dict[str, Any] = {
         "operationId": function,
         "summary": summary,
         "parameters": parameters,
         "responses": {
-            status: {"description": "accepted; see Location" if status == "202" else "done"},
+            status: {"description": "done" if status == "200" else "accepted; see Location"},
             "default": {"description": "what is wrong, and by which rule", **problem},
         },
         "security": [] if function in OPEN_TO_ALL else [{"entra": []}],

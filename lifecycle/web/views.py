@@ -27,7 +27,7 @@ def instant(at: datetime | None) -> str | None:
 def box_view(rows: StackRows, name: str, estate: Estate, cost: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Show one box."""
     intent = rows.boxes[name].value
-    known = _known(rows, intent)
+    known = known_of(rows, intent)
     return {
         "stack": rows.name,
         "name": name,
@@ -59,7 +59,7 @@ def box_view(rows: StackRows, name: str, estate: Estate, cost: Mapping[str, Any]
     }
 
 
-def _known(rows: StackRows, intent: BoxIntent) -> BoxStatus:
+def known_of(rows: StackRows, intent: BoxIntent) -> BoxStatus:
     """What the reconciler knows of this very box, and not of an earlier one of its name."""
     known = rows.status.value.boxes.get(intent.name)
     return known if known and known.incarnation == intent.incarnation else BoxStatus(intent.incarnation)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lifecycle.commands import Commands
+from lifecycle.ledger import meter_row, tenancy_row
+from lifecycle.model import OpenMeter
+from lifecycle.observation import MeterChange
 from lifecycle.ports import Bell, Put, Row, Table, Tables
 from lifecycle.queries import Queries
 from lifecycle.rows import StackRows, stack_rows, status_row
@@ -135,22 +138,33 @@ class Desk:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Make one request; every answer must be one that can be sent, and every error a problem."""
-        name, route = _function(method, urlsplit(path).path)
-        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        lower = {key.lower(): value for key, value in {**who, **(headers or {})}.items()}
-        query = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
-        answer = await self.site.answer(
-            name, Request(method, f"https://app.example/api{path}", route, query, lower, content)
-        )
-        assert answer.text.encode()
-        assert all(value.isprintable() and value.isascii() for value in answer.headers.values())
-        reply = Reply(answer.status, answer.text, answer.content_type, answer.headers)
+        reply = await self.raw(method, path, body, who, headers)
         if reply.status >= 400:
             assert reply.content_type == "application/problem+json"
             assert reply.body["status"] == reply.status
             assert reply.body["title"]
             assert reply.body["detail"]
         return reply
+
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        who: Principal = ALICE,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Make one request; every answer must be one that can be sent."""
+        name, route = function_of(method, urlsplit(path).path)
+        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        lower = {key.lower(): value for key, value in {**who, **(headers or {})}.items()}
+        query = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
+        answer = await self.site.answer(
+            name, Request(method, f"https://app.example/api{path}", route, query, lower, content)
+        )
+        assert answer.text.encode() or answer.status == 304
+        assert all(value.isprintable() and value.isascii() for value in answer.headers.values())
+        return Reply(answer.status, answer.text, answer.content_type, answer.headers)
 
     async def make(self, who: Principal = ALICE, **wish: Any) -> Reply:
         """Ask for a box that must be granted."""
@@ -187,11 +201,23 @@ class Desk:
         self.clock.at += timedelta(**duration)
 
 
+async def with_books(desk: Desk, owner: str = "alice", hours: int = 3) -> None:
+    """Have one box that has run so long, with its door."""
+    await desk.make(principal(owner), name="alice")
+    since = MONDAY - timedelta(hours=hours)
+    box = (await desk.stack()).boxes["alice"].value
+    rows = [tenancy_row(replace(box, requested_at=since), None)]
+    for part, meter in (("bastion", "bastion.basic"), ("vm!alice", "vm.Standard_D2s_v5"), ("disk!alice", "disk.odd")):
+        open_meter = OpenMeter(meter, f"/{part}", since, since, MONDAY)
+        rows.append(meter_row(MeterChange(part, open_meter), {"alice": owner}))
+    await desk.tables.commit(Table.METERS, "main", [Put(row) for row in rows])
+
+
 def _throwaway_key() -> str:
     return "ssh-rsa AAAAB3NzaC1yc2E="
 
 
-def _function(method: str, path: str) -> tuple[str, dict[str, str]]:
+def function_of(method: str, path: str) -> tuple[str, dict[str, str]]:
     """Find the function that the host would call, and the parameters it would hand over."""
     for name, verb, template, *_ in ROUTES:
         found = _match(template.split("/"), path.split("/")) if verb == method.lower() else None

@@ -1,41 +1,31 @@
-"""Lists, plans, schedules, costs, the audit and the page: changes when what people read does."""
+"""Lists, plans, schedules, costs and the audit: changes when what people read does."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import csv
-import hashlib
 import io
-import re
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from lifecycle.costs import GROUPINGS
-from lifecycle.ledger import meter_row, tenancy_row
-from lifecycle.model import BoxStatus, OpenMeter, StackStatus
-from lifecycle.observation import MeterChange
-from lifecycle.ports import Put, Table
+from lifecycle.model import BoxStatus, StackStatus
 from tests.functions.desk import (
     ALICE,
     BOB,
     ENVIRONMENT,
-    MONDAY,
     OPERATOR,
     READER,
     STORAGE_KEY,
     TEAMS_SECRET,
     Desk,
     Reply,
-    principal,
+    with_books,
 )
 
 WEEK: dict[str, Any] = {"timeZone": "Europe/Paris", "weekly": [{"days": ["mon"], "from": "09:00", "to": "17:00"}]}
-HOSTILE = '<script>alert("1")</script>'
 
 
 async def follow(desk: Desk, path: str) -> list[dict[str, Any]]:
@@ -225,18 +215,6 @@ async def test_a_schedule_that_does_not_exist_is_not_found(desk: Desk) -> None:
 # -- costs -------------------------------------------------------------------------------------------------
 
 
-async def with_books(desk: Desk, owner: str = "alice", hours: int = 3) -> None:
-    """Have one box that has run so long, with its door."""
-    await desk.make(principal(owner), name="alice")
-    since = MONDAY - timedelta(hours=hours)
-    box = (await desk.stack()).boxes["alice"].value
-    rows = [tenancy_row(replace(box, requested_at=since), None)]
-    for part, meter in (("bastion", "bastion.basic"), ("vm!alice", "vm.Standard_D2s_v5"), ("disk!alice", "disk.odd")):
-        open_meter = OpenMeter(meter, f"/{part}", since, since, MONDAY)
-        rows.append(meter_row(MeterChange(part, open_meter), {"alice": owner}))
-    await desk.tables.commit(Table.METERS, "main", [Put(row) for row in rows])
-
-
 @pytest.mark.parametrize("by", GROUPINGS)
 async def test_costs_are_rows_of_hours_and_money_that_add_up(by: str, desk: Desk) -> None:
     await with_books(desk)
@@ -344,43 +322,6 @@ async def test_the_audit_lists_who_said_what_in_order_and_chained(desk: Desk) ->
 async def test_the_audit_is_read_by_stack_and_day(query: str, field: str, desk: Desk) -> None:
     reply = await desk("GET", f"/audit{query}")
     assert (reply.status, reply.errors) == (400, {field})
-
-
-# -- the page ----------------------------------------------------------------------------------------------
-
-
-async def test_the_page_shows_hostile_texts_as_texts(desk: Desk) -> None:
-    await desk.make(principal(f"eve{HOSTILE}"), reason=f"{HOSTILE} ' onload='x")
-    assert (await desk.stack()).boxes
-    page = await desk("GET", "/dashboard", who=principal(f"eve{HOSTILE}", "reader"))
-    assert page.status == 200
-    assert page.content_type.startswith("text/html")
-    assert "<script" not in page.text
-    assert page.text.count("&lt;script&gt;alert(&#34;1&#34;)") >= 3
-    assert "' onload='x" not in page.text
-
-
-async def test_the_page_may_run_no_script_and_no_style_but_its_own(desk: Desk) -> None:
-    page = await desk("GET", "/dashboard")
-    policy = page.headers["Content-Security-Policy"]
-    directives = dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
-    assert directives["default-src"] == "'none'"
-    assert directives["frame-ancestors"] == directives["base-uri"] == directives["form-action"] == "'none'"
-    assert not {"script-src", "script-src-elem"} & set(directives)
-    assert "unsafe" not in policy
-    styles = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
-    digests = [base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() for style in styles]
-    assert directives["style-src"].split() == [f"'sha256-{digest}'" for digest in digests]
-    assert not re.search(r"<script|javascript:|\son\w+=|\sstyle=|<link|@import|url\(", page.text, re.IGNORECASE)
-    assert page.headers["Cache-Control"] == "no-store"
-
-
-async def test_the_page_shows_live_boxes_and_what_they_cost(desk: Desk) -> None:
-    await with_books(desk)
-    text = (await desk("GET", "/dashboard")).text
-    assert "main/alice" in text
-    assert "bastion.basic" in text
-    assert "no price" in text
 
 
 # -- what nobody reads -------------------------------------------------------------------------------------
