@@ -45,11 +45,24 @@ class BindingInfo(Message):
     out, inout = 1, 2
 
 
+class RpcHttpCookie(Message):
+    """A cookie that the host is to set."""
+
+    class SameSite:
+        """By the protocol's names."""
+
+        Lax, Strict, ExplicitNone = "Lax", "Strict", "ExplicitNone"
+
+
+setattr(RpcHttpCookie.SameSite, "None", "None")
+
+
 class Protos:
     """The messages of the worker's protocol, by name."""
 
     StatusResult = StatusResult
     BindingInfo = BindingInfo
+    RpcHttpCookie = RpcHttpCookie
 
     def __getattr__(self, name: str) -> type[Message]:
         return Message
@@ -96,7 +109,13 @@ def answer(response: Message) -> dict[str, Any]:
     if http is not None:
         headers = {name.lower(): value for name, value in http.headers.items()}
         found |= {"status": int(http.status_code), "headers": headers, "body": http.body.bytes.decode()}
+        found["cookies"] = [_cookie(each) for each in http.cookies or ()]
     return found
+
+
+def _cookie(cookie: Message) -> dict[str, Any]:
+    said = {name: getattr(cookie, name).value for name in ("path", "secure", "http_only")}
+    return {"name": cookie.name, "same_site": cookie.same_site, **said}
 
 
 async def drive(folder: str, calls: list[Mapping[str, Any]]) -> dict[str, Any]:

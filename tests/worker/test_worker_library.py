@@ -70,6 +70,7 @@ CALLS: dict[str, dict[str, Any]] = {
             "headers": ALICE,
         },
     },
+    "page": {"function": "dashboard", "http": {"method": "GET", "url": f"{URL}/dashboard", "headers": ALICE}},
     "reconcile": {"function": "reconcile", "queue": "nobody-knows-it"},
     "notify": {"function": "notify", "queue": "nobody|knows-it"},
     "sweep": {"function": "sweep", "timer": {"IsPastDue": False, "Schedule": {}, "ScheduleStatus": None}},
@@ -203,6 +204,15 @@ def test_a_body_and_headers_reach_the_function_and_its_own_come_back(told: Told)
 def test_query_parameters_reach_the_function(told: Told) -> None:
     assert told.answers["costs"]["status"] == 200
     assert told.answers["costs"]["headers"]["content-type"].startswith("text/csv")
+
+
+def test_the_pages_cookie_goes_to_the_host_as_one_and_not_as_a_header_too(told: Told) -> None:
+    page = told.answers["page"]
+    assert page["status"] == 200
+    assert page["cookies"] == [
+        {"name": "jumpboxes-form", "same_site": "Lax", "path": "/", "secure": False, "http_only": True}
+    ]
+    assert "set-cookie" not in page["headers"]
 
 
 @pytest.mark.parametrize("name", ["reconcile", "notify", "sweep", "nightly"])
