@@ -185,6 +185,18 @@ async def static_file(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer("static_file", req)
 
 
+@app.route("keep", methods=["GET"])
+async def keep_page(req: func.HttpRequest) -> func.HttpResponse:
+    """Show what a link in a warning is about."""
+    return await _answer("keep_page", req)
+
+
+@app.route("keep", methods=["POST"])
+async def use_link(req: func.HttpRequest) -> func.HttpResponse:
+    """Use a link in a warning."""
+    return await _answer("use_link", req)
+
+
 @app.route("openapi.json", methods=["GET"])
 async def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """Describe this interface."""

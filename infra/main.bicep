@@ -31,6 +31,10 @@ param signInClientId string
 @secure()
 param teamsSecret string = ''
 
+@description('Signs the links in warnings by which people keep a box: 32 random bytes or more, in base64. Empty: no links.')
+@secure()
+param linkSecret string = ''
+
 @description('Entra object id -> person (sign-in name), for who may ask in Teams.')
 param teamsPeople object = {}
 
@@ -123,6 +127,7 @@ module app 'modules/app.bicep' = {
     secretSettings: {
       TEAMS_SECRET: teamsSecret
       NOTIFY_URL: notifyUrl
+      LINK_SECRET: linkSecret
     }
   }
 }

@@ -16,6 +16,7 @@ from lifecycle.audit import Entry, append
 from lifecycle.caution import PARTITION as DELETIONS
 from lifecycle.caution import Tally
 from lifecycle.faults import Conflict
+from lifecycle.links import Keep
 from lifecycle.model import BOXES_PER_STACK, BoxIntent, Login, Outbound, Sku, StackIntent
 from lifecycle.people import Person, Role
 from lifecycle.ports import Bell, Change, Clock, Insert, Put, Queue, Remove, Replace, Row, Table, Tables
@@ -37,6 +38,7 @@ from lifecycle.timetable import Timetable
 
 TRIES = 10
 """Somebody else's write may come between reading and writing; so many in a row are a bug."""
+KEPT = "by the link in a warning"
 HEARD_KEPT = 50
 """So many marks of keyed words a box remembers: a repetition comes within minutes."""
 STACKS_TRIED = 50
@@ -234,6 +236,36 @@ class Commands:
             return box if box.retired_at else replace(box, retired_at=now, word=_word(person, reason))
 
         return await self._say(person, where, "retire", reason, match, change, even_retired=True)
+
+    async def keep(self, keep: Keep) -> Where:
+        """Put off the deadline that a link is about, once: ``wake_hours`` more of lease, or of being held open.
+
+        It counts as the owner's own word, whoever had the link. Raises Taken for a link that was used.
+        """
+        policy, where = self.settings.policy, Where(keep.stack, keep.box)
+        more = timedelta(hours=policy.wake_hours)
+
+        async def change(box: BoxIntent, now: datetime) -> BoxIntent:
+            del now
+            if box.incarnation != keep.incarnation:
+                raise Taken(f"{keep.stack}/{keep.box} is another box by now", "token")
+            if keep.mark in box.heard:
+                raise Taken("this link was used already; it is good for one use", "token")
+            heard = (*box.heard, keep.mark)[-HEARD_KEPT:]
+            if keep.kind == "cut":
+                until = max(box.hold_until or keep.until, keep.until) + more
+                return replace(box, hold_until=until, parked_at=None, word=KEPT, heard=heard)
+            total = min(box.hours + policy.wake_hours, policy.longest_lease_hours)
+            if total <= box.hours:
+                raise Unwanted(f"the lease has the longest length there is, {policy.longest_lease_hours:g} h", "token")
+            return replace(box, hours=total, word=KEPT, heard=heard)
+
+        rows = await self._rows(keep.stack)
+        box = rows.boxes.get(keep.box)
+        if box is None:
+            raise Missing(f"there is no box {keep.stack}/{keep.box}", "token")
+        owner = Person(box.value.owner, Role.USER)
+        return await self._say(owner, where, "keep", KEPT, None, change)
 
     async def _say(
         self,

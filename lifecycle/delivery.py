@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Protocol
 
 from lifecycle.faults import Conflict
+from lifecycle.links import Keep
 from lifecycle.notices import Notice, tell
 from lifecycle.ports import Bell, Clock, Queue, Replace, Row, Table, Tables
-from lifecycle.rows import instant_text
+from lifecycle.rows import instant_of, instant_text
 
 POISON_PAUSE = timedelta(minutes=10)
 """A stack whose message failed again and again is woken after a pause: the trouble may be a passing one."""
@@ -26,11 +27,12 @@ class Mail(Protocol):
 class Delivery:
     """Sends what the outbox holds, and raises the alert for messages that nobody could work off."""
 
-    def __init__(self, tables: Tables, bell: Bell, clock: Clock, mail: Mail) -> None:
+    def __init__(self, tables: Tables, bell: Bell, clock: Clock, mail: Mail, links: Links | None = None) -> None:
         self.tables = tables
         self.bell = bell
         self.clock = clock
         self.mail = mail
+        self.links = links
 
     async def notify(self, name: str) -> None:
         """Send one notice, named ``stack|key``, unless it was sent. Raises AzureFault when it was not taken."""
@@ -38,7 +40,7 @@ class Delivery:
         row = await self.tables.get(Table.OUTBOX, stack, key)
         if row is None or "sent_at" in row.values:
             return
-        await self.mail.send(card(row))
+        await self.mail.send(card(row, self.links.of(_keep_of(row)) if self.links and "deadline" in row.values else ""))
         sent = replace(row, values={**row.values, "sent_at": instant_text(await self.clock.read())})
         try:
             await self.tables.commit(Table.OUTBOX, stack, [Replace(sent)])
@@ -56,18 +58,38 @@ class Delivery:
             await self.bell.ring(Queue.RECONCILE, name, POISON_PAUSE)
 
 
-def card(row: Row) -> dict[str, Any]:
-    """Write a notice as the Adaptive Card that a Teams workflow takes."""
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes the addresses by which people keep a box; they are made for sending, and stored nowhere."""
+
+    public_url: str
+    secret: bytes
+
+    def of(self, keep: Keep) -> str:
+        """Write the address."""
+        return f"{self.public_url}/api/keep?token={keep.token(self.secret)}"
+
+
+def _keep_of(row: Row) -> Keep:
+    said = {name: str(row.values[name]) for name in ("stack", "box", "incarnation", "deadline", "deadline_at")}
+    until = instant_of(said["deadline_at"])
+    return Keep(said["stack"], said["box"], said["incarnation"], said["deadline"], until)
+
+
+def card(row: Row, link: str = "") -> dict[str, Any]:
+    """Write a notice as the Adaptive Card that a Teams workflow takes, with a button where it has a link."""
     body = [
         {"type": "TextBlock", "weight": "bolder", "text": f"{row.values['kind']}: {row.values['stack']}", "wrap": True},
         {"type": "TextBlock", "text": str(row.values["text"]), "wrap": True},
     ]
-    content = {
+    content: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.5",
         "body": body,
     }
+    if link:
+        content["actions"] = [{"type": "Action.OpenUrl", "title": "Keep it", "url": link}]
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": content}
     return {"type": "message", "attachments": [attachment]}
 

@@ -14,7 +14,7 @@ from lifecycle.cloud.post import Post
 from lifecycle.cloud.queue import AzureBell
 from lifecycle.cloud.tables import AzureTables
 from lifecycle.commands import Commands
-from lifecycle.delivery import Delivery
+from lifecycle.delivery import Delivery, Links
 from lifecycle.queries import Queries
 from lifecycle.settings import Settings
 from lifecycle.sweeps import Sweeps
@@ -76,7 +76,9 @@ class House:
     @cached_property
     def delivery(self) -> Delivery:
         """What carries notices to people."""
-        return Delivery(self.tables, self.bell, self.clock, Post(self.settings.notify_url))
+        url, secret = self.settings.public_url, self.settings.link_secret
+        links = Links(url, secret) if url and secret else None
+        return Delivery(self.tables, self.bell, self.clock, Post(self.settings.notify_url), links)
 
     @cached_property
     def site(self) -> Site:

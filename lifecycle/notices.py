@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lifecycle.faults import Conflict
-from lifecycle.ports import Bell, Insert, Queue, Row, Table, Tables
+from lifecycle.links import Keep
+from lifecycle.ports import Bell, Insert, Queue, Row, Table, Tables, Value
 from lifecycle.rows import instant_text
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing to tell. ``kind``: ``warning``, ``ready``, ``blocked``, ``alert`` or ``gone``."""
+    """One thing to tell. ``kind``: ``warning``, ``ready``, ``blocked``, ``alert``, ``closed`` or ``gone``."""
 
     kind: str
     stack: str
@@ -21,12 +22,14 @@ class Notice:
     text: str
     topic: str
     """What makes it the same notice when it comes up again, e.g. the deadline it is about."""
+    keep: Keep | None = None
+    """What a link in it would keep, for those that announce a loss. The link itself is made when it is sent."""
 
 
 async def tell(tables: Tables, bell: Bell, notice: Notice, now: datetime) -> None:
     """Write a notice to the outbox, unless it is there already, and have it delivered."""
     key = f"{notice.kind}!{notice.box}!{notice.topic}"
-    cells = {
+    cells: dict[str, Value] = {
         "kind": notice.kind,
         "stack": notice.stack,
         "box": notice.box,
@@ -34,6 +37,12 @@ async def tell(tables: Tables, bell: Bell, notice: Notice, now: datetime) -> Non
         "text": notice.text,
         "written_at": instant_text(now),
     }
+    if notice.keep:
+        cells |= {
+            "incarnation": notice.keep.incarnation,
+            "deadline": notice.keep.kind,
+            "deadline_at": instant_text(notice.keep.until),
+        }
     try:
         await tables.commit(Table.OUTBOX, notice.stack, [Insert(Row(key, cells))])
     except Conflict:

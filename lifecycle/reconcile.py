@@ -19,6 +19,7 @@ from lifecycle.caution import LOOK_AGAIN, Caution, Tally
 from lifecycle.decision import LOOK_AT_ALL_EVERY, Decision
 from lifecycle.faults import AzureFault, Conflict, Overdue
 from lifecycle.ledger import meter_row, session_row, tenancy_row
+from lifecycle.links import Keep
 from lifecycle.lookout import POLL_EVERY, Lookout
 from lifecycle.model import (
     BoxStatus,
@@ -145,7 +146,10 @@ class Reconciler:
             dry = "dry run, nothing will happen: " if self.caution.dry_run else ""
             text = f"{dry}{turn.rows.name}/{name}: {deadline.what}; at {hard_at:%Y-%m-%d %H:%M} UTC at the latest"
             topic = f"{deadline.kind}!{deadline.at:%Y-%m-%dT%H%M%S}"
-            await tell(self.tables, self.bell, Notice("warning", turn.rows.name, name, owner, text, topic), turn.now)
+            box = turn.rows.boxes[name].value
+            keep = Keep(turn.rows.name, name, box.incarnation, deadline.kind, hard_at) if not box.retired_at else None
+            notice = Notice("warning", turn.rows.name, name, owner, f"{text}{_how_to_keep(keep)}", topic, keep)
+            await tell(self.tables, self.bell, notice, turn.now)
             warned = {**boxes[name].warned, deadline.kind: Warned(deadline.at, turn.now)}
             boxes[name] = replace(boxes[name], warned=warned)
         turn.status = replace(decision.status, boxes=boxes)
@@ -299,14 +303,17 @@ class Reconciler:
 
     @staticmethod
     def _news(turn: Turn) -> list[Notice]:
-        """Tell owners what they wait for: that they can go in, and that it is over."""
+        """Tell owners what they wait for: that they can go in, that an announced end has come, that it is over."""
         news = []
         for name, known in turn.status.boxes.items():
             before = turn.before.boxes.get(name)
-            if before is not None and before.phase != known.phase and known.phase in ("ready", "gone"):
+            if before is None or before.phase == known.phase:
+                continue
+            kind = "closed" if known.phase in ("warm", "parked") and _was_announced(before) else known.phase
+            if kind in ("ready", "closed", "gone"):
                 owner, text = turn.rows.boxes[name].value.owner, f"{turn.rows.name}/{name}: {known.reason}"
                 topic = f"{turn.now:%Y-%m-%dT%H%M%S}"
-                news.append(Notice(known.phase, turn.rows.name, name, owner, text, topic))
+                news.append(Notice(kind, turn.rows.name, name, owner, text, topic))
         return news
 
     def _again_at(self, turn: Turn, decision: Decision) -> datetime:
@@ -363,6 +370,20 @@ class Reconciler:
         if before is None or before.incarnation != known.incarnation:
             return True
         return known.phase == "gone" and before.phase != "gone"
+
+
+def _how_to_keep(keep: Keep | None) -> str:
+    """Say what to do about a deadline: the commands are those of Teams and, with POST, of the HTTP interface."""
+    if keep is None:
+        return ""
+    word = "extend" if keep.kind == "lease" else "wake"
+    return f". To keep it: {word} {keep.stack}/{keep.box} <hours>"
+
+
+def _was_announced(known: BoxStatus) -> bool:
+    """Whether people were told of a cut in the opening that ends now."""
+    cut = known.warned.get("cut")
+    return cut is not None and (known.asked_at is None or cut.told_at >= known.asked_at)
 
 
 def guard(begin: Begin, fresh: Seen, recorded: Seen | None) -> str | None:

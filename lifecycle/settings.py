@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from lifecycle.blueprint import RESERVED_TAGS, Estate
 from lifecycle.caution import Caution
+from lifecycle.links import LEAST_SECRET_BYTES
 from lifecycle.model import Policy, Sku
 
 T = TypeVar("T")
@@ -63,6 +65,10 @@ class Settings:
     teams_people: Mapping[str, str]
     """Entra object id -> person."""
     notify_url: str | None
+    public_url: str | None
+    """Where people reach the app, e.g. ``https://jumpboxes.example``; None where nobody said."""
+    link_secret: bytes | None
+    """What links in warnings are signed with; without it there are none."""
 
     @property
     def local(self) -> bool:
@@ -74,6 +80,8 @@ def read(environment: Mapping[str, str]) -> Settings:
     """Read the settings from environment variables. Raises SettingsError with everything that is wrong."""
     reader = _Reader(environment)
     account = reader.text("AzureWebJobsStorage__accountName", default="")
+    host = environment.get("WEBSITE_HOSTNAME", "").strip()
+    host = f"https://{host}" if host else ""
     settings = Settings(
         estate=Estate(
             reader.parsed("AZURE_SUBSCRIPTION_ID", lambda text: str(UUID(text)), "a subscription's id (a UUID)"),
@@ -110,6 +118,8 @@ def read(environment: Mapping[str, str]) -> Settings:
             "TEAMS_PEOPLE", _people, "a JSON object from Entra object id to person", default="{}"
         ),
         notify_url=reader.parsed("NOTIFY_URL", _https_or_none, "an https address", default="") or None,
+        public_url=reader.parsed("PUBLIC_URL", _https_or_none, "an https address", default=host).rstrip("/") or None,
+        link_secret=reader.parsed("LINK_SECRET", _secret, "32 bytes or more in base64", default="") or None,
     )
     reader.together(settings)
     return settings
@@ -176,6 +186,8 @@ class _Reader:
             troubles.append("ADDRESS_POOL must be at least as large as one stack's range (STACK_PREFIX)")
         if settings.teams_secret and not settings.teams_tenant:
             troubles.append("TEAMS_TENANT is missing: with TEAMS_SECRET set, the tenant must be named")
+        if settings.link_secret and not settings.public_url:
+            troubles.append("PUBLIC_URL is missing: with LINK_SECRET set, links must lead somewhere")
         if settings.clock_url and not settings.local:
             troubles.append("CLOCK_URL is for the sandbox only: it needs an ARM_ENDPOINT on loopback")
         if troubles:
@@ -184,7 +196,7 @@ class _Reader:
 
 def _shown(name: str, value: str) -> str:
     """Quote a malformed value, unless it may be a secret."""
-    return "not shown" if name.startswith(("TEAMS", "NOTIFY", "AzureWebJobs")) else repr(value[:80])
+    return "not shown" if name.startswith(("TEAMS", "NOTIFY", "LINK", "AzureWebJobs")) else repr(value[:80])
 
 
 def _tags(text: str) -> dict[str, str]:
@@ -245,6 +257,13 @@ def _loopback(text: str) -> str:
     if text and urlsplit(text).hostname not in LOOPBACK:
         raise ValueError(text)
     return text
+
+
+def _secret(text: str) -> bytes:
+    secret = base64.b64decode(text, validate=True)
+    if text and len(secret) < LEAST_SECRET_BYTES:
+        raise ValueError
+    return secret
 
 
 def _https_or_none(text: str) -> str:

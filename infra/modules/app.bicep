@@ -89,7 +89,7 @@ resource signIn 'Microsoft.Web/sites/config@2024-04-01' = {
       unauthenticatedClientAction: 'RedirectToLoginPage'
       redirectToProvider: 'azureactivedirectory'
       // Teams signs its messages, and a probe learns nothing but that the app runs. The app reads no principal there.
-      excludedPaths: ['/api/teams', '/api/health']
+      excludedPaths: ['/api/teams', '/api/health', '/api/keep', '/api/static/page.css', '/api/static/icon.svg']
     }
     httpSettings: { requireHttps: true }
     identityProviders: {

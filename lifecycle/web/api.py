@@ -153,7 +153,8 @@ class BoxApi:
             "Retry-After": str(RETRY_SECONDS),
             "ETag": views.box_tag(rows, where.box),
         }
-        return answer(202, views.box_view(rows, where.box, self.settings.estate), headers)
+        view = views.box_view(rows, where.box, self.settings.estate)
+        return answer(202, {**view, "reason": views.ASKED}, headers)
 
 
 class StackApi:

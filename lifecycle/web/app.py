@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from lifecycle.commands import Commands
@@ -21,6 +21,7 @@ from lifecycle.web.audit_api import AuditApi
 from lifecycle.web.costs_api import CostApi
 from lifecycle.web.dashboard import Dashboard
 from lifecycle.web.drawing import problem_page
+from lifecycle.web.keep_api import KeepApi
 from lifecycle.web.openapi import document
 from lifecycle.web.schedules_api import ScheduleApi
 from lifecycle.web.static_files import static
@@ -28,7 +29,7 @@ from lifecycle.web.teams_api import TeamsApi
 
 log = logging.getLogger(__name__)
 
-FOR_BROWSERS = ("dashboard", "press_button")
+FOR_BROWSERS = ("dashboard", "press_button", "keep_page", "use_link")
 """What people call from a browser: a problem is a page there."""
 
 
@@ -54,6 +55,7 @@ class Site:
         stacks = StackApi(commands, queries, settings.caution)
         schedules = ScheduleApi(tables, bell, clock, queries, timetable)
         page = Dashboard(commands, queries, settings, Accounts(queries, settings))
+        self.keeping = KeepApi(commands, queries, settings)
         self.teams = TeamsApi(commands, queries, settings, real_now)
         self.acts: dict[str, Act] = {
             "create_jumpbox": boxes.create,
@@ -91,7 +93,9 @@ class Site:
         if name == "static_file":
             return _static(request)
         if name == "teams":
-            said = await self._teams(request)
+            said = await self._unsigned(self.teams.post, request)
+        elif name in ("keep_page", "use_link"):
+            said = await self._unsigned(self.keeping.get if name == "keep_page" else self.keeping.post, request)
         else:
             said = await self.door.open(request, self.acts[name])
         if name in FOR_BROWSERS and said.content_type == PROBLEM and "text/html" in request.headers.get("accept", ""):
@@ -99,9 +103,10 @@ class Site:
         await self._pass_by()
         return said
 
-    async def _teams(self, request: Request) -> Answer:
+    async def _unsigned(self, act: Callable[[Request], Awaitable[Answer]], request: Request) -> Answer:
+        """Answer a call that proves itself by what it carries, and not by who signed in."""
         try:
-            return await self.teams.post(request)
+            return await act(request)
         except Exception as trouble:  # noqa: BLE001 -- the last line: every error becomes an answer
             return refusal(trouble)
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lifecycle.links import Keep
+from lifecycle.model import BoxIntent
 from lifecycle.web import charts, figures
 from lifecycle.web.answers import Answer
 from lifecycle.web.page import Now, Page, Viewer
@@ -86,6 +88,19 @@ def _render(template: str, now: Now, viewer: Viewer, **more: object) -> str:
 def html(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
     """Answer with a page that no cache keeps and no other page frames."""
     return Answer(status, text, HTML, {**HEADERS, **(headers or {})})
+
+
+def keep_page(keep: Keep, box: Mapping[str, Any], token: str, hours: float, *, used: bool) -> str:
+    """Draw what a link in a warning shows: what would happen to a box, and the button that puts it off."""
+    until = f"{keep.until:%Y-%m-%d %H:%M}"
+    page = _environment().get_template("keep.html")
+    return page.render(keep=keep, box=box, token=token, hours=f"{hours:g}", until=until, used=used)
+
+
+def kept_page(keep: Keep, box: BoxIntent) -> str:
+    """Draw that it was put off, and until when."""
+    held = f"{box.hold_until:%Y-%m-%d %H:%M}" if box.hold_until else ""
+    return _environment().get_template("kept.html").render(keep=keep, leased=f"{box.hours:g}", held=held)
 
 
 def problem_page(problem: Answer) -> Answer:

@@ -83,6 +83,8 @@ ROUTES: tuple[Route, ...] = (
     ("dashboard", "get", "/dashboard", "A page for people", ("days", "whose", "part", "said", "at"), None),
     ("press_button", "post", "/dashboard/{stack}/{name}/{word}", "A button of that page, for its own forms", (), None),
     ("static_file", "get", "/static/{name}", "Style and script of that page", ("v",), None),
+    ("keep_page", "get", "/keep", "What a link in a warning is about", ("token",), None),
+    ("use_link", "post", "/keep", "Use a link in a warning; a form with its token", (), None),
     ("openapi", "get", "/openapi.json", "This description", (), None),
     ("health", "get", "/health", "Whether the app runs", (), None),
     ("teams", "post", "/teams", "The Teams outgoing webhook", (), None),
@@ -96,7 +98,7 @@ ACCEPTED = (
     "disconnect_session",
     "exempt_stack",
 )
-OPEN_TO_ALL = ("static_file", "openapi", "health", "teams")
+OPEN_TO_ALL = ("keep_page", "use_link", "static_file", "openapi", "health", "teams")
 CHOICES = {
     "by": list(GROUPINGS),
     "format": ["json", "csv"],

@@ -16,6 +16,8 @@ from lifecycle.plan import Begin
 from lifecycle.ports import Row
 from lifecycle.rows import StackRows
 
+ASKED = "asked for; its turn comes in a moment"
+"""What is said of a box between a person's word and the pass that answers it."""
 PORTAL = "https://portal.azure.com/#@/resource"
 
 
@@ -34,7 +36,7 @@ def box_view(rows: StackRows, name: str, estate: Estate, cost: Mapping[str, Any]
         "owner": intent.owner,
         "purpose": intent.reason,
         "phase": known.phase,
-        "reason": known.reason or "asked for; its turn comes in a moment",
+        "reason": known.reason or ASKED,
         "level": known.level.name.lower(),
         "target": known.target.name.lower(),
         "requestedAt": instant(intent.requested_at),

@@ -272,3 +272,13 @@ async def test_the_plans_of_all_stacks_are_one_answer_page_by_page(desk: Desk) -
     assert first["value"][0]["next"][0]["target"] == "open"
     rest = (await desk("GET", first["nextLink"].removeprefix("/api"))).body
     assert [plan["name"] for plan in rest["value"]] == ["two"]
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "retire"])
+async def test_the_answer_to_a_word_does_not_repeat_what_was_so_before_it(verb: str, desk: Desk) -> None:
+    await desk.make()
+    incarnation = (await intent(desk)).incarnation
+    warm = BoxStatus(incarnation, phase="warm", reason="nobody connected: wake it to go in")
+    await desk.write_status(StackStatus(boxes={"alice": warm}))
+    assert (await say(desk, verb)).body["reason"] == "asked for; its turn comes in a moment"
+    assert (await desk("GET", BOX)).body["reason"] == "nobody connected: wake it to go in"

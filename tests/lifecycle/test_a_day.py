@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from lifecycle.links import Keep
 from lifecycle.model import Login, Outbound
 from lifecycle.ports import Table
+from lifecycle.refusals import Taken
 from sandbox.arm.admission import NotAdmitted
 from tests.world.harness import ALICE, OPERATOR, World
 
@@ -264,3 +266,45 @@ async def test_with_all_timers_dead_messages_alone_keep_the_life_going() -> None
     await world.until_phase(where, "gone", hours=4)
     await world.pass_by(minutes=30)
     assert world.resources() == {}
+
+
+async def test_a_warning_says_how_to_keep_the_box_and_its_link_does_so_once() -> None:
+    world = World()
+    where = await world.ask(hours=1)
+    known = await world.until_phase(where, "ready")
+    assert known.first_ready_at is not None
+    await world.pass_until(known.first_ready_at + timedelta(minutes=50))
+    (told,) = await world.notices("warning")
+    assert "To keep it: extend main/alice" in str(told.values["text"])
+    keep = Keep("main", "alice", str(told.values["incarnation"]), str(told.values["deadline"]), world.now)
+    await world.commands.keep(keep)
+    with pytest.raises(Taken, match="used already"):
+        await world.commands.keep(keep)
+    await world.pass_until(known.first_ready_at + timedelta(hours=2, minutes=40))
+    assert world.resources()
+    await world.pass_until(known.first_ready_at + timedelta(hours=4))
+    assert world.resources() == {}
+
+
+async def test_who_was_told_of_the_end_is_told_when_it_has_come() -> None:
+    world = World()
+    where = await world.ask(hours=100)
+    await world.until_phase(where, "ready")
+    world.connect(where, minutes=60 * 24)
+    await world.pass_until(world.start.replace(hour=21))
+    assert [row.values["kind"] for row in await world.notices("closed")] == ["closed"]
+    assert "outside the hours" in str((await world.notices("closed"))[0].values["text"])
+
+
+async def test_a_link_keeps_a_session_over_the_closing_limit() -> None:
+    world = World()
+    where = await world.ask(hours=100)
+    await world.until_phase(where, "ready")
+    session = world.connect(where, minutes=60 * 24)
+    await world.pass_until(world.start.replace(hour=20, minute=20))
+    (told,) = [row for row in await world.notices("warning") if row.values["deadline"] == "cut"]
+    until = world.start.replace(hour=20, minute=30)
+    await world.commands.keep(Keep("main", "alice", str(told.values["incarnation"]), "cut", until))
+    await world.pass_until(world.start.replace(hour=22, minute=25))
+    assert session.ended_at is None
+    assert await world.notices("closed") == []

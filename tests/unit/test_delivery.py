@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from lifecycle.delivery import POISON_PAUSE, Delivery
+from lifecycle.delivery import POISON_PAUSE, Delivery, Links
 from lifecycle.faults import AzureFault, fault
+from lifecycle.links import Keep, read
 from lifecycle.notices import Notice, tell
 from lifecycle.ports import Queue, Row, Table
 from tests.examples import HOUR, MINUTE, NOON
@@ -118,3 +119,37 @@ async def test_whatever_stands_in_a_poisoned_message_becomes_an_alert(office: Of
     await office.delivery.poisoned(Queue.CHORES, name)
     (alert,) = await office.alerts()
     assert len(str(alert.values["text"])) < 500
+
+
+KEEP = Keep("main", "one", "first", "lease", NOON + 15 * MINUTE)
+WARNING = Notice("warning", "main", "one", "alice", "its lease ends", "lease!2026", KEEP)
+LINKS = Links("https://jump.example", b"thirty-two bytes, and not one less")
+
+
+async def test_a_warning_carries_a_button_that_keeps_the_box(office: Office) -> None:
+    office.delivery = Delivery(office.tables, office.bell, office, office, LINKS)
+    await office.tell(WARNING)
+    (name,) = office.bell.take(Queue.NOTIFY, NOON)
+    await office.delivery.notify(name)
+    (action,) = office.taken[0]["attachments"][0]["content"]["actions"]
+    address, _, token = action["url"].partition("?token=")
+    assert address == "https://jump.example/api/keep"
+    assert read(token, LINKS.secret, NOON) == KEEP
+
+
+async def test_a_link_stands_in_no_row(office: Office) -> None:
+    office.delivery = Delivery(office.tables, office.bell, office, office, LINKS)
+    await office.tell(WARNING)
+    (name,) = office.bell.take(Queue.NOTIFY, NOON)
+    await office.delivery.notify(name)
+    token = KEEP.token(LINKS.secret)
+    rows = [row async for row in office.tables.scan(Table.OUTBOX)]
+    assert rows
+    assert all(token.partition(".")[2] not in str(row.values) for row in rows)
+
+
+async def test_where_nothing_is_signed_a_warning_has_no_button(office: Office) -> None:
+    await office.tell(WARNING)
+    (name,) = office.bell.take(Queue.NOTIFY, NOON)
+    await office.delivery.notify(name)
+    assert "actions" not in office.taken[0]["attachments"][0]["content"]

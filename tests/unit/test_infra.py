@@ -125,10 +125,10 @@ def test_no_key_opens_the_storage_account() -> None:
     assert not [path.name for path in BICEP if "listKeys" in code(path) or "AccountKey" in code(path)]
 
 
-def test_people_must_sign_in_everywhere_but_where_messages_are_signed_and_for_the_probe() -> None:
+def test_people_must_sign_in_everywhere_but_where_what_is_sent_proves_itself_and_for_the_probe() -> None:
     text = code(INFRA / "modules" / "app.bicep")
     assert "requireAuthentication: true" in text
-    assert "excludedPaths: ['/api/teams', '/api/health']" in text
+    assert "excludedPaths: ['/api/teams', '/api/health', '/api/keep', '/api/static/page.css'" in text
 
 
 def test_the_app_starts_with_the_settings_it_is_given() -> None:
