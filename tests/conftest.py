@@ -9,6 +9,7 @@ settings.register_profile("timeless", deadline=None)
 settings.load_profile("timeless")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that start whole sandboxes on one worker: two at once would race for free ports."""
     for item in items:

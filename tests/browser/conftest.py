@@ -24,11 +24,10 @@ WIDE, PHONE = (1280, 900), (360, 780)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have all of them share one event loop and one worker, as they share the browser; without one, skip them."""
+    """Have all of them share one event loop, as they share the browser; without one, skip them."""
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-            item.add_marker(pytest.mark.xdist_group("browser"))
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="there is no chromium on this machine"))
 
