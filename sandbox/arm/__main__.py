@@ -1,18 +1,25 @@
-"""Run the simulator: `python -m sandbox.arm --port 7081 --speed 60`."""
+"""Run the simulator: `python -m sandbox.arm --port 7081 --speed 60`, with HTTPS too: `--tls-port 7443`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import signal
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from sandbox.arm import certificates
 from sandbox.arm.arm import Arm
 from sandbox.arm.server import application
 from sandbox.arm.wire import parse_instant
 from sandbox.clock import Clock
+
+if TYPE_CHECKING:
+    import ssl
 
 _LOOPBACK = "127.0.0.1"
 
@@ -22,18 +29,35 @@ def main() -> None:
     options = _options()
     clock = Clock(options.start or datetime.now(UTC), options.speed)
     arm = Arm(clock, options.seed)
-    asyncio.run(_serve(web.AppRunner(application(arm, clock, options.host_url)), options.port))
+    doors = [_Door(f"http://{_LOOPBACK}:{options.port}", options.port)]
+    if options.tls_port is not None:
+        doors.append(_secure(options.tls_port, options.certificate_directory))
+    asyncio.run(_serve(web.AppRunner(application(arm, clock, options.host_url)), doors))
 
 
-async def _serve(runner: web.AppRunner, port: int) -> None:
+@dataclass(frozen=True, slots=True)
+class _Door:
+    url: str
+    port: int
+    tls: ssl.SSLContext | None = None
+    hint: str = ""
+
+
+def _secure(port: int, directory: Path) -> _Door:
+    made = certificates.make(directory)
+    return _Door(f"https://localhost:{port}", port, made.context(), f", for whoever trusts {made.authority}")
+
+
+async def _serve(runner: web.AppRunner, doors: list[_Door]) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stopped.set)
     await runner.setup()
     try:
-        await web.TCPSite(runner, _LOOPBACK, port, shutdown_timeout=1.0).start()
-        print(f"Azure is simulated at http://{_LOOPBACK}:{port}; its control side is under /sandbox", flush=True)
+        for door in doors:
+            await web.TCPSite(runner, _LOOPBACK, door.port, shutdown_timeout=1.0, ssl_context=door.tls).start()
+            print(f"Azure is simulated at {door.url}{door.hint}; its control side is under /sandbox", flush=True)
         await stopped.wait()
     finally:
         await runner.cleanup()
@@ -42,6 +66,13 @@ async def _serve(runner: web.AppRunner, port: int) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox.arm", description="A simulated Azure, on loopback.")
     parser.add_argument("--port", type=int, default=7081)
+    parser.add_argument("--tls-port", type=int, help="serve HTTPS here as well")
+    parser.add_argument(
+        "--certificate-directory",
+        type=Path,
+        default=Path(".sandbox/certificate"),
+        help="where the certificate is made; a client trusts its ca.pem",
+    )
     parser.add_argument("--speed", type=float, default=60.0, help="simulated seconds per real second")
     parser.add_argument("--seed", type=int, default=0, help="where everything random comes from")
     parser.add_argument("--start", type=parse_instant, help="the first instant, ISO 8601 with a zone; default now")

@@ -1,6 +1,6 @@
 """Azure Resource Manager, simulated: one request in, one response out, nothing else touched.
 
-Both doors (HTTP and the in-process transport) call `Arm.handle`. Before it answers, everything due by the
+All doors (HTTP, HTTPS and the in-process transport) call `Arm.handle`. Before it answers, everything due by the
 clock happens, each thing at its own instant.
 """
 
@@ -10,7 +10,7 @@ import re
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from sandbox.arm import types
+from sandbox.arm import entra, types
 from sandbox.arm.cloud import Cloud
 from sandbox.arm.errors import (
     ArmError,
@@ -93,6 +93,9 @@ class Arm:
 
     def handle(self, request: Request) -> Response:
         """Answer one request; never raises for what a client may send."""
+        signed_in = entra.answer(request)
+        if signed_in is not None:
+            return signed_in
         self.catch_up()
         sort, left = self._count(request)
         response = self.faults.strike(request, self.now)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from sandbox.arm import catalog, costs, metrics, prices, tags
+from sandbox.arm import catalog, costs, endpoints, metrics, prices, tags
 from sandbox.arm.cloud import region_name
 from sandbox.arm.errors import (
     ArmError,
@@ -61,6 +61,7 @@ class Routes:
         locations = _SUB + r"/providers/(?P<provider>[^/]+)/locations/(?P<region>[^/]+)"
         return [
             ("GET", r"^/api/retail/prices$", self._prices),
+            ("GET", r"^/metadata/endpoints$", lambda request, _: endpoints.answer(request)),
             ("GET", r"^/tenants$", lambda *_: _value(catalog.tenants())),
             ("GET", r"^/subscriptions$", self._subscriptions),
             ("GET", _SUB + "$", lambda _, at: json_response(200, catalog.subscription(at["sub"]))),

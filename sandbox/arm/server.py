@@ -1,4 +1,4 @@
-"""The HTTP door: ARM at the root, the control side under /sandbox, on the loopback interface only."""
+"""The door for sockets, plain or TLS: ARM at the root, the control side under /sandbox, on loopback only."""
 
 from __future__ import annotations
 
