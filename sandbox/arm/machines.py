@@ -58,8 +58,11 @@ class VirtualMachines(ComputeKind):
     @override
     def check(self, put: Put) -> None:
         machine_rules.check_size(self.cloud, put)
+        cores = CORES[machine_rules.size_of(put.properties)]
         if put.current is not None:
             machine_rules.check_unchanged(put, put.current)
+            more = cores - CORES[machine_rules.size_of(put.current.properties)]
+            self.cloud.governance.take_cores(put.rid.subscription, put.location, more)
             return
         machine_rules.check_login(put)
         for each in machine_rules.interfaces(put.properties):
@@ -67,13 +70,15 @@ class VirtualMachines(ComputeKind):
             if nic is not None:
                 machine_rules.check_interface(self.cloud, put, nic)
                 self._nics().check_reservation(nic, str(put.rid))
-        cores = CORES[machine_rules.size_of(put.properties)]
         self.cloud.governance.take_cores(put.rid.subscription, put.location, cores)
 
     @override
     def compose(self, put: Put, resource: Resource) -> None:
         body = sent(put)
         before = resource.body.get("properties", {})
+        # A PUT that says nothing of the identity leaves it alone: `az vm resize` counts on it.
+        if "identity" in resource.body:
+            body.setdefault("identity", resource.body["identity"])
         resource.body = {
             **body,
             "properties": machine_rules.filled(self.cloud, resource, body["properties"], before),
@@ -220,6 +225,10 @@ class VirtualMachines(ComputeKind):
         if "SystemAssigned" in str(identity.get("type", "")):
             principal = resource.private.setdefault("principalId", self.cloud.guid())
             resource.body["identity"] = {**identity, "principalId": principal, "tenantId": TENANT}
+        elif identity.get("type") == "None":
+            # A later one is another principal.
+            del resource.body["identity"]
+            resource.private.pop("principalId", None)
 
     def _meter(self, resource: Resource) -> str:
         return f"vm.{machine_rules.size_of(resource.properties)}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from sandbox.arm.errors import ArmError
-from sandbox.arm.wire import parse_instant, stamp
+from sandbox.arm.wire import stamp
 
 if TYPE_CHECKING:
     from sandbox.arm.cloud import Cloud
@@ -52,11 +53,21 @@ def session_count(cloud: Cloud, bastion: Resource, query: dict[str, str]) -> Jso
 def _timespan(text: str, now: datetime) -> tuple[datetime, datetime]:
     if not text:
         return now - timedelta(hours=1), now
-    begins, _, ends = text.partition("/")
+    # Azure CLI quotes the span twice, and both it and Cloud Custodian leave out the zone.
+    begins, _, ends = unquote(text).partition("/")
     try:
-        return parse_instant(begins.replace(" ", "+")), parse_instant(ends.replace(" ", "+"))
+        return _instant(begins), _instant(ends)
     except ValueError:
         raise ArmError(400, "BadRequest", f"Detected invalid time interval input: {text}") from None
+
+
+def _instant(text: str) -> datetime:
+    """An instant as clients write it: with a zone, whose plus may have become a space, or in UTC without one."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = datetime.fromisoformat(text.replace(" ", "+"))
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def _bins(sessions: list[Session], begins_at: datetime, ends_at: datetime) -> list[Json]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sandbox.arm.cloud import REGIONS, region_name
@@ -67,12 +69,15 @@ class Resources:
         return shown
 
     def patch(self, kind: Kind, rid: ResourceId, request: Request) -> Response:
-        """Change tags (and, on a machine, its identity) without anything else."""
+        """Change tags (and, on a machine, its identity) at once; a machine's properties as a PUT would."""
         resource = self.found(kind, rid)
         self._check_governed("PATCH", rid)
         kind.check_free(rid)
         body = _body(request)
         check_shape(body)
+        if body.get("properties") and isinstance(kind, VirtualMachines):
+            whole = _merged(kind.view(resource), body)
+            return self.put(kind, rid, replace(request, method="PUT", body=json.dumps(whole).encode()))
         kind.patch(resource, body)
         self.cloud.governance.apply_policies(rid, resource.body)
         kind.touch(resource)
@@ -256,6 +261,15 @@ def _body(request: Request) -> Json:
         return request.json()
     except ValueError as error:
         raise invalid_request_content(f"The request content was invalid: {error}") from None
+
+
+def _merged(whole: Json, change: Json) -> Json:
+    """A body with a change laid over it, object by object; null takes a part out (RFC 7396)."""
+    parts = {
+        name: _merged(whole[name], value) if isinstance(value, dict) and isinstance(whole.get(name), dict) else value
+        for name, value in change.items()
+    }
+    return {name: value for name, value in {**whole, **parts}.items() if value is not None}
 
 
 def _check_location(kind: Kind, rid: ResourceId, body: Json, current: Resource | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ Json: TypeAlias = dict[str, Any]
 
 JSON_TYPE = "application/json; charset=utf-8"
 _SHORT_TEXT = 40
+_SLASHES = re.compile("//+")
 
 
 @dataclass(slots=True)
@@ -47,7 +49,8 @@ class Request:
         self.method = self.method.upper()
         self.headers = {name.lower(): value for name, value in self.headers.items()}
         self.base = f"{parts.scheme}://{parts.netloc}"
-        self.path = unquote(parts.path).rstrip("/") or "/"
+        # Empty segments count for nothing: Azure CLI sends `Microsoft.Network//bastionHosts`.
+        self.path = _SLASHES.sub("/", unquote(parts.path)).rstrip("/") or "/"
         self.query = {name.lower(): value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
 
     def json(self) -> Json:
