@@ -46,6 +46,7 @@ class Choices:
                 app=int(_number(environment, "PORT", 7071, least=1, most=65535)),
                 arm=int(_number(environment, "ARM_PORT", 7081, least=1, most=65535)),
                 azurite=int(_number(environment, "AZURITE_PORT", 10000, least=1, most=65533)),
+                arm_tls=int(_number(environment, "ARM_TLS_PORT", 0, least=0, most=65535)) or None,
             ),
             azurite_location=Path(location) if location else None,
         )
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
         description="Azurite, an Azure simulator and the app, on loopback. Environment: SPEED, START, SEED, "
-        "PORT, ARM_PORT, AZURITE_PORT, AZURITE_LOCATION.",
+        "PORT, ARM_PORT, ARM_TLS_PORT, AZURITE_PORT, AZURITE_LOCATION.",
     )
     parser.add_argument("--check-only", action="store_true", help="say whether it could start, and start nothing")
     options = parser.parse_args(arguments)
@@ -124,10 +125,11 @@ async def _until_orphaned() -> None:
 def _welcome(sandbox: Sandbox) -> str:
     sign_in = f"{sandbox.app_url}/.auth/login/sandbox?user=ada@example.com&role=operator"
     clock = f"from {sandbox.started_at:%a %d %b %Y %H:%M} UTC, {sandbox.speed:g} times real time"
+    over_tls = f"\n  over HTTPS  {sandbox.arm_tls_url}, trusting {sandbox.authority}" if sandbox.arm_tls_url else ""
     return f"""
   app         {sandbox.app_url}/api
   dashboard   {sign_in}&post_login_redirect_uri=/api/dashboard
-  Azure       {sandbox.arm_url}/sandbox/resources
+  Azure       {sandbox.arm_url}/sandbox/resources{over_tls}
   clock       {sandbox.arm_url}/sandbox/clock   {clock}
   storage     http://127.0.0.1:{sandbox.ports.azurite} (Azurite)
   logs        {sandbox.directory}

@@ -40,11 +40,15 @@ class Over(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens, on loopback. Azurite takes three in a row: blobs, queues, tables."""
+    """Where everything listens, on loopback. Azurite takes three in a row: blobs, queues, tables.
+
+    `arm_tls` is where the Azure simulator speaks HTTPS as well; None: nowhere.
+    """
 
     app: int = 7071
     arm: int = 7081
     azurite: int = 10000
+    arm_tls: int | None = None
 
     @classmethod
     def free(cls) -> Self:
@@ -54,6 +58,8 @@ class Ports:
     def in_use(self) -> list[str]:
         """List the ports that somebody else holds, each with the variable that moves it."""
         wanted = [("the app", self.app, "PORT"), ("the Azure simulator", self.arm, "ARM_PORT")]
+        if self.arm_tls is not None:
+            wanted.append(("the Azure simulator's HTTPS", self.arm_tls, "ARM_TLS_PORT"))
         wanted += [("Azurite", self.azurite + offset, "AZURITE_PORT") for offset in range(3)]
         return [
             f"port {port}, for {who}, is in use: choose another with {variable}="
@@ -114,6 +120,7 @@ class Sandbox:
             [
                 *(sys.executable, *self._recipe.simulator, "--port", str(self.ports.arm), "--speed", str(speed)),
                 *("--seed", str(seed), "--start", self.started_at.isoformat(), "--host-url", self.app_url),
+                *self._tls_options(),
             ],
             {**os.environ, "PYTHONUNBUFFERED": "1"},
             self._logs["arm"],
@@ -130,6 +137,16 @@ class Sandbox:
     def arm_url(self) -> str:
         """Where the Azure simulator answers: ARM at its root, the controls below /sandbox."""
         return f"http://127.0.0.1:{self.ports.arm}"
+
+    @property
+    def arm_tls_url(self) -> str | None:
+        """Where the Azure simulator answers over HTTPS; None when it does not."""
+        return None if self.ports.arm_tls is None else f"https://localhost:{self.ports.arm_tls}"
+
+    @property
+    def authority(self) -> Path:
+        """The PEM file of the authority to trust over HTTPS."""
+        return self.directory / "certificate" / "ca.pem"
 
     @property
     def connection_string(self) -> str:
@@ -290,6 +307,11 @@ class Sandbox:
         with (self.directory / "app.log").open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode(errors="replace").strip()
+
+    def _tls_options(self) -> list[str]:
+        if self.ports.arm_tls is None:
+            return []
+        return ["--tls-port", str(self.ports.arm_tls), "--certificate-directory", str(self.authority.parent)]
 
     def _app_command(self, seed: int) -> list[str]:
         due_source = ["--due-source", self._recipe.due_source] if self._recipe.due_source else []

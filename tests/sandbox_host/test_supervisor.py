@@ -5,7 +5,9 @@ import json
 import os
 import signal
 import socket
+import ssl
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,6 +90,18 @@ async def test_a_port_in_use_is_named_with_the_variable_that_moves_it(tmp_path: 
         with pytest.raises(Over, match=f"port {taken}, for the Azure simulator, is in use.*ARM_PORT="):
             async with Sandbox(recipe=recipe(tmp_path), ports=ports, directory=tmp_path):
                 pytest.fail("it started")
+
+
+@pytest.mark.sandbox
+async def test_azure_answers_over_https_too_when_a_port_is_given_for_it(tmp_path: Path) -> None:
+    ports = Ports(app=free_port(), arm=free_port(), azurite=free_port(neighbours=2), arm_tls=free_port())
+    real = replace(recipe(tmp_path), simulator=("-m", "sandbox.arm"))
+    async with Sandbox(recipe=real, ports=ports, directory=tmp_path) as sandbox:
+        trusting = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=str(sandbox.authority)))
+        url = f"{sandbox.arm_tls_url}/sandbox/health"
+        async with aiohttp.ClientSession(connector=trusting) as http, http.get(url) as answer:
+            assert (await answer.json())["status"] == "ok"
+        assert any("ARM_TLS_PORT=" in each for each in ports.in_use())
 
 
 @pytest.mark.sandbox
