@@ -9,6 +9,7 @@ from datetime import datetime
 
 from lifecycle.due import EARLY
 from lifecycle.model import StackIntent
+from lifecycle.neighbours import hub_rows, outlook_mark
 from lifecycle.ports import Table, Tables
 from lifecycle.rows import StackRows, stack_rows
 from lifecycle.schedule import Schedule
@@ -23,7 +24,9 @@ class Agenda:
     intent: StackIntent
     schedules: Mapping[str, Schedule]
     revision: str
-    """Changes with every word of people about this stack, and with every change of a schedule it follows."""
+    """Changes with every word of people about this stack, every change of a schedule it follows, and with its hub."""
+    hub: StackRows | None = None
+    """The rows of the hub whose door this stack uses."""
 
     def due(self, now: datetime) -> bool:
         """Say whether something was asked since the last pass, or the time it set itself has come."""
@@ -39,6 +42,8 @@ async def read_agenda(tables: Tables, timetable: Timetable, stack: str) -> Agend
         return None
     found = await timetable.of({box.value.schedule for box in rows.boxes.values()})
     marks = "".join(f"|{name}={version}" for name, (_, version) in sorted(found.items()))
+    hub = await hub_rows(tables, rows.intent.value)
+    marks += f"|{outlook_mark(hub)}" if hub else ""
     revision = hashlib.sha256((rows.revision + marks).encode()).hexdigest()[:16]
     schedules = {name: schedule for name, (schedule, _) in found.items()}
-    return Agenda(rows, rows.intent.value, schedules, revision)
+    return Agenda(rows, rows.intent.value, schedules, revision, hub)

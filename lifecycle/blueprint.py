@@ -15,7 +15,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, ip_network
 from typing import Any
 
-from lifecycle.model import BoxIntent, Kind, Level, Login, Outbound, Sku, StackIntent
+from lifecycle.model import BoxIntent, Hub, Kind, Level, Login, Outbound, Sku, StackIntent
 
 MANAGED_BY = "jumpbox-lifecycle"
 OWNERSHIP_TAGS = ("managed-by", "stack", "deployment")
@@ -37,6 +37,12 @@ NAT = "nat"
 VNET = "vnet"
 ADDRESS = "ip-bastion"
 BASTION = "bastion"
+PEERING = "peering"
+"""A stack's own side of the peering with its hub."""
+GUEST = "guest:"
+"""A hub's side of the peering with a stack that uses its door."""
+HUB = "hub"
+"""No part: the block that stands for a hub which cannot serve, or not yet."""
 
 
 class Want(StrEnum):
@@ -86,6 +92,12 @@ class Part:
     """The part whose creation makes this one (an OS disk is made by its VM): never PUT on its own."""
     before_start: tuple[str, ...] = ()
     """Parts that must be in order before a VM may be started."""
+    holder: str | None = None
+    """For a child of a network, that network's ARM id: a peering has no tags of its own, so its parent's count."""
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """The ownership tags its holder must carry."""
+    borrowed: bool = False
+    """Whether it is somebody else's, a hub's door: looked at and used, never changed and never on our books."""
     replaceable: bool = False
     """Whether it is deleted and made anew when it failed to provision, since nobody has put anything into it."""
 
@@ -127,6 +139,30 @@ def vm_name(stack: str, box: str) -> str:
 def bastion_name(stack: str) -> str:
     """Name a stack's Bastion host."""
     return f"jb-{stack}-bastion"
+
+
+def vnet_id(estate: Estate, stack: str) -> str:
+    """Compose the ARM id of a stack's network."""
+    return estate.arm_id(Kind.VNET, vnet_name(stack))
+
+
+def vnet_name(stack: str) -> str:
+    """Name a stack's network."""
+    return f"jb-{stack}-vnet"
+
+
+def bastion_id(estate: Estate, stack: str) -> str:
+    """Compose the ARM id of a stack's Bastion host."""
+    return estate.arm_id(Kind.BASTION, bastion_name(stack))
+
+
+def guest_of(machine_id: str, estate: Estate) -> tuple[str, str] | None:
+    """Say which stack and box of this estate a machine belongs to, by its id alone; None for any other machine."""
+    prefix = estate.arm_id(Kind.VM, "jb-")
+    stack, found, rest = machine_id[len(prefix) :].partition("_")
+    if not machine_id.lower().startswith(prefix.lower()) or not found:
+        return None
+    return stack.lower(), rest.removesuffix("-vm")
 
 
 def subnets(address_range: str) -> tuple[IPv4Network, IPv4Network]:
@@ -182,17 +218,16 @@ def bastion_rules() -> list[dict[str, Any]]:
 
 
 def frontend_rules(bastion_prefix: str, *, drained: bool) -> list[dict[str, Any]]:
-    """SSH and RDP from Bastion's subnet and from nowhere else.
+    """SSH and RDP from Bastion's subnet and from nowhere else; an empty prefix is that of a hub not known yet.
 
     ``drained`` keeps *new* connections from Bastion out: a security group's change meets new flows only, so
     nobody who is connected is cut off by it.
     """
     ports = ("22", "3389")
-    rules = [
-        _rule("allow-bastion-in", 200, "Inbound", "Tcp", bastion_prefix, "*", ports),
-        _rule("deny-ssh-rdp-in", 300, "Inbound", "*", "*", "*", ports, access="Deny"),
-    ]
-    if drained:
+    rules = [_rule("deny-ssh-rdp-in", 300, "Inbound", "*", "*", "*", ports, access="Deny")]
+    if bastion_prefix:
+        rules.insert(0, _rule("allow-bastion-in", 200, "Inbound", "Tcp", bastion_prefix, "*", ports))
+    if drained and bastion_prefix:
         rules.insert(0, _rule(DRAIN_RULE, 100, "Inbound", "*", bastion_prefix, "*", ports, access="Deny"))
     return rules
 
@@ -204,6 +239,7 @@ class _Site:
     estate: Estate
     stack: str
     intent: StackIntent
+    links: Links
 
     def id(self, kind: Kind, suffix: str) -> str:
         return self.estate.arm_id(kind, f"jb-{self.stack}-{suffix}")
@@ -215,8 +251,31 @@ class _Site:
         return {"location": self.intent.region, "tags": tags, "properties": dict(properties), **more}
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How a stack hangs together with others: the hub it uses, or the stacks that use it as theirs."""
+
+    hub: Hub | None = None
+    peered: bool = True
+    """Whether the hub may be peered with: not where address ranges overlap."""
+    guests: Mapping[str, str] = field(default_factory=dict)
+    """Stack -> ARM id of its network; empty for one whose peering is to go."""
+    needed: bool = False
+    """Whether another stack needs the network to be there."""
+
+
+ALONE = Links()
+
+
 def blueprint(
-    estate: Estate, stack: str, intent: StackIntent, wishes: Iterable[BoxWish], *, door: bool, closing: bool
+    estate: Estate,
+    stack: str,
+    intent: StackIntent,
+    wishes: Iterable[BoxWish],
+    *,
+    door: bool,
+    closing: bool,
+    links: Links = ALONE,
 ) -> dict[str, Part]:
     """Name every part of a stack, with what is wanted of it.
 
@@ -224,9 +283,11 @@ def blueprint(
     connections are to be kept out until it is gone.
     """
     wishes = tuple(wishes)
-    network = _network_want(wishes)
-    site = _Site(estate, stack, intent)
-    parts = [*_network(site, wishes, network, closing=closing), *_door(site, network, door=door)]
+    network = Want.PRESENT if links.needed else _network_want(wishes)
+    site = _Site(estate, stack, intent, links)
+    parts = [*_network(site, wishes, network, closing=closing)]
+    parts += _borrowed_door(site, links.hub, network, door=door) if links.hub else _door(site, network, door=door)
+    parts += _guests(site, network)
     for wish in wishes:
         parts += _box(site, wish)
     return {part.key: part for part in parts}
@@ -242,6 +303,7 @@ def _network_want(wishes: tuple[BoxWish, ...]) -> Want:
 
 def _network(site: _Site, wishes: tuple[BoxWish, ...], want: Want, *, closing: bool) -> Iterable[Part]:
     frontend, bastion = subnets(site.intent.address_range)
+    hub = site.links.hub
     through_nat = site.intent.outbound is Outbound.NAT
     nat_id = site.id(Kind.NAT, "nat")
     frontend_nsg, bastion_nsg = site.id(Kind.NSG, "frontend-nsg"), site.id(Kind.NSG, "bastion-nsg")
@@ -249,18 +311,19 @@ def _network(site: _Site, wishes: tuple[BoxWish, ...], want: Want, *, closing: b
         NSG_FRONTEND,
         Kind.NSG,
         frontend_nsg,
-        site.body({"securityRules": frontend_rules(str(bastion), drained=closing)}),
+        site.body({"securityRules": frontend_rules(hub.bastion_range if hub else str(bastion), drained=closing)}),
         want,
         outlived_by=(VNET,),
     )
-    yield Part(
-        NSG_BASTION,
-        Kind.NSG,
-        bastion_nsg,
-        site.body({"securityRules": bastion_rules()}),
-        want,
-        outlived_by=(VNET,),
-    )
+    if hub is None:
+        yield Part(
+            NSG_BASTION,
+            Kind.NSG,
+            bastion_nsg,
+            site.body({"securityRules": bastion_rules()}),
+            want,
+            outlived_by=(VNET,),
+        )
     if through_nat:
         address = site.id(Kind.ADDRESS, "nat-ip")
         yield Part(NAT_ADDRESS, Kind.ADDRESS, address, _static_address(site), want, outlived_by=(NAT,))
@@ -271,25 +334,23 @@ def _network(site: _Site, wishes: tuple[BoxWish, ...], want: Want, *, closing: b
     outbound: dict[str, Any] = {"defaultOutboundAccess": site.intent.outbound is Outbound.DEFAULT}
     if through_nat:
         outbound["natGateway"] = {"id": nat_id}
-    body = {
-        "addressSpace": {"addressPrefixes": [site.intent.address_range]},
-        "subnets": [
-            {
-                "name": FRONTEND_SUBNET,
-                "properties": {
-                    "addressPrefix": str(frontend),
-                    "networkSecurityGroup": {"id": frontend_nsg},
-                    **outbound,
-                },
+    inner: list[dict[str, Any]] = [
+        {
+            "name": FRONTEND_SUBNET,
+            "properties": {
+                "addressPrefix": str(frontend),
+                "networkSecurityGroup": {"id": frontend_nsg},
+                **outbound,
             },
-            {
-                "name": BASTION_SUBNET,
-                "properties": {"addressPrefix": str(bastion), "networkSecurityGroup": {"id": bastion_nsg}},
-            },
-        ],
-    }
-    needs = (NSG_FRONTEND, NSG_BASTION, *((NAT,) if through_nat else ()))
-    nics = tuple(box_key("nic", wish.intent.name) for wish in wishes)
+        }
+    ]
+    if hub is None:
+        properties = {"addressPrefix": str(bastion), "networkSecurityGroup": {"id": bastion_nsg}}
+        inner.append({"name": BASTION_SUBNET, "properties": properties})
+    body = {"addressSpace": {"addressPrefixes": [site.intent.address_range]}, "subnets": inner}
+    needs = (NSG_FRONTEND, *(() if hub else (NSG_BASTION,)), *((NAT,) if through_nat else ()))
+    inhabitants = [box_key("nic", wish.intent.name) for wish in wishes]
+    inhabitants += [PEERING if hub else BASTION, *(f"{GUEST}{stack}" for stack in site.links.guests)]
     yield Part(
         VNET,
         Kind.VNET,
@@ -297,7 +358,7 @@ def _network(site: _Site, wishes: tuple[BoxWish, ...], want: Want, *, closing: b
         site.body(body),
         want,
         needs=needs,
-        outlived_by=(BASTION, *nics),
+        outlived_by=tuple(inhabitants),
     )
 
 
@@ -308,9 +369,46 @@ def _static_address(site: _Site) -> dict[str, Any]:
     )
 
 
-def _door(site: _Site, network: Want, *, door: bool) -> Iterable[Part]:
-    if site.intent.hub:
+def _borrowed_door(site: _Site, hub: Hub, network: Want, *, door: bool) -> Iterable[Part]:
+    """Name the hub's Bastion, which is only looked at, and our own side of the peering with its network."""
+    wanted = Want.PRESENT if door else Want.KEEP
+    yield Part(BASTION, Kind.BASTION, hub.bastion_id, {}, wanted, borrowed=True)
+    if not hub.vnet_id:
         return
+    if network is Want.PRESENT and not hub.stands:
+        network = Want.KEEP
+    name = hub.name.rpartition("/")[2]
+    yield _peering(site, PEERING, name, hub.vnet_id, network if site.links.peered else Want.ABSENT)
+
+
+def _guests(site: _Site, network: Want) -> Iterable[Part]:
+    """Name our side of the peerings with the stacks that use our door."""
+    for stack, their_network in site.links.guests.items():
+        want = Want.PRESENT if their_network and network is Want.PRESENT else Want.ABSENT
+        yield _peering(site, f"{GUEST}{stack}", stack, their_network, want)
+
+
+def _peering(site: _Site, key: str, name: str, remote_id: str, want: Want) -> Part:
+    properties = {
+        "remoteVirtualNetwork": {"id": remote_id},
+        "allowVirtualNetworkAccess": True,
+        "allowForwardedTraffic": False,
+        "allowGatewayTransit": False,
+        "useRemoteGateways": False,
+    }
+    return Part(
+        key,
+        Kind.PEERING,
+        site.estate.arm_id(Kind.PEERING, vnet_name(site.stack), f"to-{name}"),
+        {"properties": properties},
+        want,
+        needs=(VNET,),
+        holder=vnet_id(site.estate, site.stack),
+        marks=site.estate.ownership(site.stack),
+    )
+
+
+def _door(site: _Site, network: Want, *, door: bool) -> Iterable[Part]:
     host = Want.PRESENT if door else Want.ABSENT
     kept = site.intent.keep_public_ip and network is not Want.ABSENT
     address_id = site.id(Kind.ADDRESS, "bastion-ip")

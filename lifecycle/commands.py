@@ -16,6 +16,7 @@ from lifecycle.audit import Entry, append
 from lifecycle.caution import PARTITION as DELETIONS
 from lifecycle.caution import Tally
 from lifecycle.faults import Conflict
+from lifecycle.hubs import is_foreign
 from lifecycle.links import Keep
 from lifecycle.model import BOXES_PER_STACK, BoxIntent, Login, Outbound, Sku, StackIntent
 from lifecycle.people import Person, Role
@@ -97,6 +98,7 @@ class Commands:
             if made:
                 return Where(rows.name, made)
             _check_room(rows, ask_here)
+            await self._check_door(rows, ask_here)
             if once.mark and earlier is None:
                 # One key means one stack, so that all who come with it meet at the stack's row and find the box.
                 earlier = await once.settle({"stack": where.stack, "name": where.box}, now)
@@ -110,6 +112,18 @@ class Commands:
             await self.bell.ring(Queue.RECONCILE, where.stack)
             return where
         raise Taken("too many people are changing this stack just now; try again", "stack")
+
+    async def _check_door(self, rows: StackRows, ask: BoxAsk) -> None:
+        """Refuse a wish for a door that is another's. Raises Taken."""
+        hub = rows.intent.value.hub if rows.intent else self.settings.hubs.get(rows.name)
+        if hub is None or (ask.sku is None and ask.keep_public_ip is None):
+            return
+        if ask.keep_public_ip:
+            raise Taken(f"stack {rows.name} uses the door of {hub}: leave it out", "keepPublicIp")
+        there = None if is_foreign(hub) else (await self._rows(hub)).intent
+        if ask.sku is not None and (is_foreign(hub) or (there and there.value.sku is not ask.sku)):
+            door = f", which is {there.value.sku}" if there else ""
+            raise Taken(f"stack {rows.name} uses the door of {hub}{door}: leave it out", "sku")
 
     async def _stack_for(self, ask: BoxAsk) -> StackRows:
         """Find the stack a box goes into: the named one, or the first numbered one that fits."""
@@ -136,7 +150,8 @@ class Commands:
             stack_change: Change = Replace(row_of(INTENT, same, rows.intent.etag))
         else:
             claimed = await claim_range(self.tables, self.settings, rows.name, now)
-            stack_change = Insert(row_of(INTENT, self._stack_of(person, ask, claimed, now)))
+            intent = await self._with_hub(self._stack_of(person, ask, claimed, now), rows)
+            stack_change = Insert(row_of(INTENT, intent))
         await due.note(self.tables, due.Due(now, rows.name))
         await self._note(rows.name, now, Entry(person.name, "ask", box.name, "asked", box.reason, incarnation))
         changes = [stack_change, Replace(box_row) if old else Insert(box_row)]
@@ -146,6 +161,14 @@ class Commands:
             if claimed:
                 await self.tables.commit(Table.RANGES, RANGES, [Remove(range_key(claimed))])
             raise
+
+    async def _with_hub(self, intent: StackIntent, rows: StackRows) -> StackIntent:
+        """Note whose door a new stack uses, and of what kind that is; one that serves others has its own."""
+        hub = None if rows.needs else self.settings.hubs.get(rows.name)
+        if hub is None or is_foreign(hub):
+            return replace(intent, hub=hub)
+        there = (await self._rows(hub)).intent
+        return replace(intent, hub=hub, sku=there.value.sku if there else intent.sku)
 
     def _stack_of(self, person: Person, ask: BoxAsk, address_range: str, now: datetime) -> StackIntent:
         return StackIntent(
@@ -319,6 +342,8 @@ class Commands:
         session = rows.status.value.sessions.get(session_id)
         if session is None:
             raise Missing(f"there is no session {session_id} in stack {stack}")
+        if rows.intent and rows.intent.value.hub and is_foreign(rows.intent.value.hub):
+            raise Taken(f"stack {stack} uses a Bastion that is not ours: its operators can end the session", "stack")
         box = rows.boxes.get(session.box)
         person.must_own(box.value.owner if box else "", f"the session {session_id}")
         now = await self.clock.read()

@@ -6,18 +6,34 @@ Pure: the shell gathers what goes in here and carries out what comes out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from lifecycle.blueprint import BASTION, NSG_FRONTEND, BoxWish, Estate, Part, blueprint, box_key
+from lifecycle.blueprint import (
+    BASTION,
+    GUEST,
+    HUB,
+    NSG_FRONTEND,
+    VNET,
+    BoxWish,
+    Estate,
+    Links,
+    Part,
+    Want,
+    blueprint,
+    box_key,
+)
+from lifecycle.hubs import UNPEERABLE, needed_until, next_word, trouble, with_trouble
 from lifecycle.model import (
     Activity,
     Block,
     BoxIntent,
     BoxStatus,
+    Hub,
     Idle,
     Kind,
     Level,
+    Need,
     Operation,
     Policy,
     Seen,
@@ -26,9 +42,18 @@ from lifecycle.model import (
     StackStatus,
     Verb,
 )
-from lifecycle.observation import activity, box_seen, can_be_inside
+from lifecycle.observation import (
+    ANY_BOX,
+    OTHERS,
+    a_machine_is_on,
+    activity,
+    box_seen,
+    can_be_inside,
+    has_left,
+    may_be_inside,
+)
 from lifecycle.phase import DOOR, block_of, eta_of, phase_of
-from lifecycle.plan import Begin, Scene, Step, Wait, gate, plan
+from lifecycle.plan import Begin, Gate, Scene, Step, Wait, gate, plan
 from lifecycle.schedule import Schedule
 from lifecycle.target import Cause, Deadline, Target, target
 
@@ -57,8 +82,15 @@ class Case:
     operations: Mapping[str, Operation]
     schedules: Mapping[str, Schedule]
     policy: Policy
-    needed_until: datetime | None = None
-    """Until when another stack needs this one's door."""
+    hub: Hub | None = None
+    """The hub whose door this stack uses."""
+    needs: Mapping[str, Need] = field(default_factory=dict)
+    """What other stacks need of this one, as far as it is believed."""
+
+    @property
+    def needed_until(self) -> datetime | None:
+        """Until when another stack needs this one's door, as things stand."""
+        return needed_until(self.needs.values(), self.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +108,8 @@ class Decision:
     closing: bool
     gone: bool
     """Whether nothing of the stack is wanted and nothing of it stands."""
+    word: Need | None = None
+    """What this stack is to say it needs of its hub; None where it has none of ours, or needs nothing."""
 
     @property
     def begins(self) -> tuple[Begin, ...]:
@@ -116,11 +150,16 @@ class Decision:
 
 def decide(case: Case) -> Decision:
     """Name every box's target and every step that may start now."""
-    boxes = {name: box_seen(case.status, box, case.now) for name, box in case.boxes.items()}
+    borrowed = case.hub is not None
+    boxes = {name: box_seen(case.status, box, case.now, borrowed=borrowed) for name, box in case.boxes.items()}
     status = replace(case.status, boxes={**case.status.boxes, **boxes})
+    if case.hub:
+        found = trouble(case.hub, case.stack, case.intent, status, case.estate, case.now)
+        status = with_trouble(status, found, case.now)
     case = replace(case, status=status)
     leaving = _door_leaving(case)
-    activities = {name: activity(status, box, case.now, leaving=leaving) for name, box in case.boxes.items()}
+    outside = leaving or (borrowed and has_left(status))
+    activities = {name: activity(status, box, case.now, leaving=outside) for name, box in case.boxes.items()}
     targets = {
         name: target(case.now, box, boxes[name], case.schedules[box.schedule], activities[name], case.policy)
         for name, box in case.boxes.items()
@@ -128,14 +167,18 @@ def decide(case: Case) -> Decision:
     targets = {name: _spared(case, boxes[name], found) for name, found in targets.items()}
     levels = {name: _level_to_build(case, name, found, activities[name]) for name, found in targets.items()}
     door = _door_wanted(case, levels, activities)
-    closing = not door and can_be_inside(status)
+    closing = not door and (a_machine_is_on(status) if borrowed else can_be_inside(status))
     because = _because(targets, levels, door=door)
-    standing = can_be_inside(status) and not leaving
-    parts = blueprint(case.estate, case.stack, case.intent, _wishes(case, targets, levels), door=door, closing=closing)
-    steps = plan(_scene(case, parts, targets, because, standing=standing, closing=closing))
+    standing = may_be_inside(status, borrowed=borrowed) and not leaving
+    links, wishes = _links(case), _wishes(case, targets, levels)
+    parts = blueprint(case.estate, case.stack, case.intent, wishes, door=door, closing=closing, links=links)
+    scene = _scene(case, parts, targets, because, standing=standing, closing=closing)
+    steps = (*plan(scene), *_waits_for_hub(status))
     warnings = _due_warnings(case, targets)
-    last = all(level is Level.GONE for level in levels.values())
+    last = all(level is Level.GONE for level in levels.values()) and not links.needed
     gone = last and not _stands(status, parts)
+    word = None if gone else _word(case, parts, scene.gate, door=door, levels=levels)
+    status = replace(status, left_at=_left_at(case, scene.gate, door=door), needs=case.needs)
     status = replace(
         status,
         boxes={**status.boxes, **{name: _told(case, name, targets[name], alone=last and not gone) for name in boxes}},
@@ -143,7 +186,7 @@ def decide(case: Case) -> Decision:
         closing_because="" if door else because[SHARED] if standing else status.closing_because,
     )
     again = None if gone and not _future(targets) else _look_again_at(case, status, targets, steps, parts)
-    return Decision(status, targets, parts, steps, warnings, again, closing, gone)
+    return Decision(status, targets, parts, steps, warnings, again, closing, gone, word)
 
 
 def _because(targets: Mapping[str, Target], levels: Mapping[str, Level], *, door: bool) -> dict[str, str]:
@@ -181,19 +224,87 @@ def _cannot_be_had(block: Block) -> bool:
 
 def _door_leaving(case: Case) -> bool:
     """Whether the host's deletion has been accepted: nobody can be inside any more, or come in."""
+    if case.hub:
+        return case.hub.leaving
     operation = case.operations.get(BASTION)
     return operation is not None and operation.verb is Verb.DELETE and operation.token is not None
 
 
 def _door_wanted(case: Case, levels: Mapping[str, Level], activities: Mapping[str, Activity]) -> bool:
     """The door stands iff a box that can be had, or may be in use, asks for it, or another stack does."""
-    if case.needed_until is not None and case.needed_until > case.now:
+    if case.needed_until is not None or _others_inside(case):
         return True
     blocked = {part.partition("!")[2] for part, block in case.status.blocks.items() if _cannot_be_had(block)}
     return any(
         level is Level.OPEN and (name not in blocked or not isinstance(activities[name], Idle))
         for name, level in levels.items()
     )
+
+
+def _others_inside(case: Case) -> bool:
+    """Whether somebody is connected to a machine of others who have not said that they are done with the door.
+
+    A stack that falls silent does not have its people cut off at once, nor for ever kept a door for. Nor has a
+    network that was peered by hand, where no box of ours speaks for the door.
+    """
+    for session in case.status.sessions.values():
+        stack, others, _ = session.box.partition(OTHERS)
+        need = case.needs.get(stack) if others else None
+        silent = need is not None and need.door and case.now < need.until + case.policy.blind_limit
+        stray = (
+            session.box == ANY_BOX
+            and not case.boxes
+            and not case.hub
+            and case.now < session.started_at + case.policy.blind_limit
+        )
+        if silent or stray:
+            return True
+    return False
+
+
+def _links(case: Case) -> Links:
+    """Say how the stack hangs together with others. A peering whose stack needs nothing any more is to go."""
+    live = {stack: need for stack, need in case.needs.items() if need.until > case.now}
+    old = {key.removeprefix(GUEST) for key, seen in case.status.parts.items() if key.startswith(GUEST) and _there(seen)}
+    guests = dict.fromkeys(sorted(old), "") | {stack: need.vnet for stack, need in live.items() if need.vnet}
+    return Links(case.hub, _may_peer(case.status), guests, needed=bool(live))
+
+
+def _may_peer(status: StackStatus) -> bool:
+    return HUB not in status.blocks or status.blocks[HUB].code not in UNPEERABLE
+
+
+def _there(seen: Seen) -> bool:
+    return seen.sighting not in (Sighting.ABSENT, Sighting.FOREIGN)
+
+
+def _word(
+    case: Case, parts: Mapping[str, Part], passage: Gate, *, door: bool, levels: Mapping[str, Level]
+) -> Need | None:
+    """Say what is needed of the hub. The door is not let go before nobody can be inside: drained, and read after."""
+    if case.hub is None or not case.hub.ours:
+        return None
+    network = case.status.parts.get(VNET, Seen(""))
+    if parts[VNET].want is Want.ABSENT and not door and not network.stands:
+        return None
+    before = case.hub.word
+    leaving = before is not None and before.door and not passage.open
+    peered = parts[VNET].want is not Want.ABSENT and network.sound and _may_peer(case.status)
+    open_boxes = [name for name, level in levels.items() if level is Level.OPEN]
+    vnet = parts[VNET].arm_id if peered else ""
+    return next_word(before, case.now, door=door or leaving, vnet=vnet, boxes=open_boxes or levels)
+
+
+def _left_at(case: Case, passage: Gate, *, door: bool) -> datetime | None:
+    """Note since when nobody of this stack can be inside through its hub's door."""
+    if case.hub is None or door or not passage.open or case.status.drained_at is None:
+        return None
+    return case.status.left_at if has_left(case.status) else case.now
+
+
+def _waits_for_hub(status: StackStatus) -> tuple[Wait, ...]:
+    block = status.blocks.get(HUB)
+    return (Wait(HUB, f"{block.code}: {block.message}", block.retry_at),) if block else ()
 
 
 def _wishes(case: Case, targets: Mapping[str, Target], levels: Mapping[str, Level]) -> list[BoxWish]:
@@ -237,12 +348,18 @@ def _scene(
         now=case.now,
         standing=standing,
         closing=closing,
-        forced=any(found.forced for found in targets.values()),
+        forced=any(found.forced for found in targets.values()) or _is_blind(case),
         drainable=bool(frontend and frontend.stands) and not blocked,
         drained_at=status.drained_at,
         quiet_from_at=_quiet_from(status, case.now),
     )
     return Scene(case.now, parts, status.parts, case.operations.keys(), status.blocks, passage, closing, because)
+
+
+def _is_blind(case: Case) -> bool:
+    """Whether the sessions have been unreadable for so long that a door nobody asks for goes all the same."""
+    since_at = case.status.sessions_failing_since_at
+    return since_at is not None and case.now - since_at >= case.policy.blind_limit
 
 
 def _quiet_from(status: StackStatus, now: datetime) -> datetime | None:
@@ -267,7 +384,7 @@ def _warned(status: StackStatus, name: str, deadline: Deadline) -> bool:
 
 
 def _stands(status: StackStatus, parts: Mapping[str, Part]) -> bool:
-    sights = (status.parts.get(key, Seen("")) for key in parts)
+    sights = (status.parts.get(key, Seen("")) for key, part in parts.items() if not part.borrowed)
     return any(seen.stands or seen.sighting is Sighting.UNSEEN for seen in sights)
 
 
@@ -312,8 +429,10 @@ def _look_again_at(
     instants += [step.until for step in steps if isinstance(step, Wait) and step.until]
     if _stands(status, parts):
         instants.append((status.looked_at or case.now) + LOOK_AT_ALL_EVERY)
+    instants += [need.until for need in case.needs.values() if need.until > case.now]
     door = status.parts.get(BASTION)
-    if door and door.stands and BASTION not in case.operations:
+    inhabited = case.hub is None or may_be_inside(status, borrowed=True)
+    if door and door.stands and inhabited and BASTION not in case.operations:
         instants.append(case.now + session_look_every(case.policy))
     return max(case.now, min(instants)) if instants else None
 

@@ -15,6 +15,7 @@ from lifecycle.cloud.queue import AzureBell
 from lifecycle.cloud.tables import AzureTables
 from lifecycle.commands import Commands
 from lifecycle.delivery import Delivery, Links
+from lifecycle.needs import Needs
 from lifecycle.queries import Queries
 from lifecycle.settings import Settings
 from lifecycle.sweeps import Sweeps
@@ -119,6 +120,7 @@ class House:
             settings.estate,
             settings.policy,
             self.timetable,
+            Needs(self.tables, self.bell, settings),
             settings.caution,
         )
 

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from lifecycle.audit import Entry
 from lifecycle.blueprint import BASTION, Part
 from lifecycle.decision import LOOK_AT_ALL_EVERY
 from lifecycle.due import EARLY
 from lifecycle.faults import AzureFault, Meaning, Overdue
-from lifecycle.model import Operation, Seen, Sighting, StackStatus, Verb
-from lifecycle.observation import boxes_by_vm, can_be_inside, saw_counts, saw_no_door, saw_parts, saw_sessions
-from lifecycle.ports import Azure, Remove, Table, Tables
+from lifecycle.hubs import around, is_foreign, network_of
+from lifecycle.model import Kind, Operation, Seen, Sighting, StackStatus, Verb
+from lifecycle.observation import (
+    boxes_by_vm,
+    can_be_inside,
+    guests_by_vm,
+    may_be_inside,
+    own_sessions,
+    saw_counts,
+    saw_no_door,
+    saw_parts,
+    saw_sessions,
+)
+from lifecycle.ports import Azure, Body, Remove, Table, Tables
 from lifecycle.rows import DISCONNECT
-from lifecycle.sightings import digest_of, sight
+from lifecycle.sightings import digest_of, sight, sight_child
 from lifecycle.turn import AZURE, Turn
 
 POLL_EVERY = timedelta(seconds=15)
@@ -87,12 +98,36 @@ class Lookout:
         retry = any(block.retry_at <= turn.now + EARLY for block in status.blocks.values())
         return retry or status.looked_at + LOOK_AT_ALL_EVERY <= turn.now + EARLY
 
+    async def see(self, part: Part, now: datetime) -> tuple[Body | None, Seen]:
+        """Look at one part; a network's child is judged by that network too."""
+        body = await self.azure.look(part.kind, part.arm_id)
+        if part.holder is None:
+            return body, sight(part, body, now)
+        return body, sight_child(part, body, await self.azure.look(Kind.VNET, part.holder), now)
+
+    async def _see_borrowed(self, turn: Turn, part: Part) -> Seen:
+        """Look at a hub's door. Trouble with what is not ours is no trouble of Azure: the last sighting stands."""
+        foreign = turn.intent.hub is not None and is_foreign(turn.intent.hub)
+        try:
+            host = await self.azure.look(part.kind, part.arm_id)
+            network = network_of(host) if foreign and host else ""
+            around_it = await self.azure.look(Kind.VNET, network) if network else None
+        except AzureFault:
+            if not foreign:
+                raise
+            return turn.status.parts.get(part.key) or Seen(part.arm_id, Sighting.FOREIGN, turn.now)
+        if foreign and host:
+            turn.borrowed = around(host, around_it)
+        return sight(part, host, turn.now)
+
     async def _look_at(self, turn: Turn, parts: list[Part], *, everything: bool) -> None:
         at_once = asyncio.Semaphore(LOOKS_AT_ONCE)
 
         async def look(part: Part) -> tuple[str, Seen]:
             async with at_once:
-                return part.key, sight(part, await self.azure.look(part.kind, part.arm_id), turn.now)
+                if part.borrowed:
+                    return part.key, await self._see_borrowed(turn, part)
+                return part.key, (await self.see(part, turn.now))[1]
 
         try:
             seen = dict(await asyncio.gather(*(look(part) for part in parts)))
@@ -104,16 +139,17 @@ class Lookout:
         status, meters = saw_parts(turn.status, seen, claims, turn.now)
         blocks = {part: block for part, block in status.blocks.items() if part != AZURE}
         looked_at = turn.now if everything else status.looked_at
-        turn.status = replace(status, blocks=blocks, looked_at=looked_at)
+        turn.status = replace(status, blocks=blocks, looked_at=looked_at, hub=turn.borrowed or status.hub)
         turn.meters += meters
 
     async def _look_inside(self, turn: Turn) -> None:
         """Read who is connected, and end the sessions that people asked to end."""
         leaving = turn.operations.get(BASTION)
         door = turn.status.parts.get(BASTION)
-        if door is None or not can_be_inside(turn.status):
-            if door is not None and door.sighting is Sighting.ABSENT:
-                turn.status, changes = saw_no_door(turn.status, turn.now)
+        borrowed = turn.intent.hub is not None
+        if door is None or not may_be_inside(turn.status, borrowed=borrowed):
+            if door is not None and (door.sighting is Sighting.ABSENT or can_be_inside(turn.status)):
+                turn.status, changes = saw_no_door(turn.status, turn.now, borrowed=borrowed)
                 turn.sessions += changes
             return
         if leaving is not None and leaving.verb is Verb.DELETE:
@@ -127,6 +163,10 @@ class Lookout:
             await self._ask_the_metric(turn, door.arm_id)
             return
         vms = boxes_by_vm(turn.rows.boxes, turn.status.parts)
+        if borrowed:
+            sessions = own_sessions(sessions, vms)
+        else:
+            vms = {**guests_by_vm(sessions, turn.estate, turn.rows.name), **vms}
         turn.status, changes = saw_sessions(turn.status, sessions, vms, turn.now, ended)
         turn.sessions += changes
 
@@ -146,7 +186,7 @@ class Lookout:
     async def _disconnect(self, turn: Turn, bastion_id: str) -> dict[str, str]:
         """End the sessions that people asked to end; gives them, each with why."""
         asked = turn.rows.disconnects
-        if not asked:
+        if not asked or (turn.intent.hub and is_foreign(turn.intent.hub)):
             return {}
         try:
             await self.azure.disconnect(bastion_id, [str(row.values["session_id"]) for row in asked.values()])

@@ -49,6 +49,7 @@ class Kind(StrEnum):
     """The ARM types a stack is made of."""
 
     VNET = "Microsoft.Network/virtualNetworks"
+    PEERING = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
     NSG = "Microsoft.Network/networkSecurityGroups"
     ADDRESS = "Microsoft.Network/publicIPAddresses"
     NAT = "Microsoft.Network/natGateways"
@@ -103,7 +104,7 @@ class StackIntent:
     created_at: datetime
     created_by: str
     hub: str | None = None
-    """The stack whose door this one uses, None where it has its own."""
+    """The stack whose door this one uses, or the ARM id of a Bastion that is not ours; None where it has its own."""
     changes: int = 0
     """Counts writes: a command that adds a box writes this row too, so that a stack cannot close under it."""
     exempt_until: datetime | None = None
@@ -163,6 +164,8 @@ class Seen:
     """What it bills by as it stands, from the fact and not from the request."""
     tagged: bool = True
     """Whether our tags are on it; an OS disk has none until we put them there."""
+    connected: bool | None = None
+    """For a peering: whether both of its sides stand."""
 
     @property
     def stands(self) -> bool:
@@ -270,6 +273,55 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """A stack's word that it needs its hub, kept in the hub's partition. Not renewed, it lapses at ``until``."""
+
+    until: datetime
+    reason: str
+    door: bool = True
+    """Whether it needs the door now, or only the network in front of it."""
+    vnet: str = ""
+    """The ARM id of its network once that stands: the hub makes its side of the peering then."""
+    since_at: datetime | None = None
+    """Since when it has said so without a break: a need that comes back after it lapsed is news to the hub."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubSeen:
+    """What was last seen around a Bastion that is not ours."""
+
+    vnet_id: str
+    bastion_range: str
+    sku: str
+    ranges: Mapping[str, str]
+    """Address range -> the ARM id of the network that has it: the Bastion's own, and those peered with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """What a stack knows of the hub whose door it uses."""
+
+    name: str
+    """The stack's name, or the Bastion's ARM id."""
+    ours: bool
+    bastion_id: str
+    vnet_id: str = ""
+    """Empty while it is not known."""
+    bastion_range: str = ""
+    ranges: Mapping[str, str] = field(default_factory=dict)
+    """Address range -> the ARM id of the network that has it: none of them may overlap the stack's own."""
+    sku: str = ""
+    stands: bool = False
+    """Whether its network is there to be peered with."""
+    leaving: bool = False
+    """Whether its door is being removed: nobody can be inside any more."""
+    word: Need | None = None
+    """What this stack last said it needs."""
+    refusal: Block | None = None
+    """Why the hub itself cannot have its door."""
+
+
+@dataclass(frozen=True, slots=True)
 class StackStatus:
     """What the reconciler knows of a stack. Written by the reconciler only."""
 
@@ -301,6 +353,12 @@ class StackStatus:
     """When the frontend was first seen drained, in the closing that is under way."""
     closing_because: str = ""
     """Why the door is being shut, or was; empty while it is wanted."""
+    left_at: datetime | None = None
+    """Since when nobody can be inside through a hub's door, though it may stand for others."""
+    needs: Mapping[str, Need] = field(default_factory=dict)
+    """Other stacks' needs of this one's door, as last read well."""
+    hub: HubSeen | None = None
+    """What was seen around a Bastion that is not ours."""
 
 
 @dataclass(frozen=True, slots=True)

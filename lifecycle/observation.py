@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from lifecycle.blueprint import BASTION, NSG_FRONTEND, box_key
+from lifecycle.blueprint import BASTION, NSG_FRONTEND, PEERING, Estate, box_key, guest_of
 from lifecycle.model import (
     Active,
     Activity,
@@ -31,6 +31,8 @@ from lifecycle.model import (
 WITNESS_GOOD_FOR = timedelta(minutes=15)
 """A count that ended longer ago says nothing of now. Metrics arrive some minutes late."""
 NOTHING_ENDED: Mapping[str, str] = {}
+OTHERS = "/"
+"""In the box of a session that leads to another stack's: ``stack/box``. It counts for no box of this one."""
 ANY_BOX = ""
 """The box of a session of which the service does not say where it leads: it counts for every box."""
 
@@ -110,7 +112,7 @@ def _with_door(status: StackStatus, now: datetime) -> StackStatus:
     """Note since when the frontend is drained; a door that is gone takes its sessions along."""
     drained = bool((status.parts.get(NSG_FRONTEND) or Seen("")).drained)
     drained_at = (status.drained_at or now) if drained else None
-    return replace(status, drained_at=drained_at)
+    return replace(status, drained_at=drained_at, left_at=status.left_at if drained else None)
 
 
 def saw_sessions(
@@ -151,12 +153,18 @@ def _why_left(status: StackStatus, box: str) -> str:
     return "the person left" if machine is None or machine.power is Power.RUNNING else "the machine was stopped"
 
 
-def saw_no_door(status: StackStatus, now: datetime) -> tuple[StackStatus, tuple[SessionChange, ...]]:
-    """Take in that no Bastion stands: whoever was connected is not any more."""
+def saw_no_door(
+    status: StackStatus, now: datetime, *, borrowed: bool = False
+) -> tuple[StackStatus, tuple[SessionChange, ...]]:
+    """Take in that no Bastion stands: whoever was connected is not any more.
+
+    One's own is built anew with nothing kept out; a hub's (``borrowed``) may be built for others any time.
+    """
     why = f"the door was shut: {status.closing_because}" if status.closing_because else "the Bastion was taken away"
     left = tuple(SessionChange(key, old, now, why) for key, old in status.sessions.items())
+    drained_at = status.drained_at if borrowed else None
     return replace(
-        status, sessions={}, sessions_at=None, sessions_failing_since_at=None, counted_at=None, drained_at=None
+        status, sessions={}, sessions_at=None, sessions_failing_since_at=None, counted_at=None, drained_at=drained_at
     ), left
 
 
@@ -189,6 +197,38 @@ def can_be_inside(status: StackStatus) -> bool:
     """Say whether anybody could be connected: a host that never came up never let anybody in."""
     door = status.parts.get(BASTION)
     return door is not None and door.stands and (door.sound or status.sessions_at is not None)
+
+
+def may_be_inside(status: StackStatus, *, borrowed: bool) -> bool:
+    """Say whether anybody could be connected to a box of this stack.
+
+    A hub's door (``borrowed``) stands for others too: then somebody can be inside only while a machine is on, and
+    not since the stack has left the door, with new connections kept out and nobody found inside after that.
+    """
+    if not can_be_inside(status):
+        return False
+    return not borrowed or (a_machine_is_on(status) and not has_left(status))
+
+
+def a_machine_is_on(status: StackStatus) -> bool:
+    """Say whether there is a machine to be inside of."""
+    return any(key.startswith("vm!") and not _is_off(seen) for key, seen in status.parts.items())
+
+
+def has_left(status: StackStatus) -> bool:
+    """Say whether a stack has left its hub's door: new connections are kept out, and nobody was inside since."""
+    return status.left_at is not None and status.drained_at is not None and status.left_at >= status.drained_at
+
+
+def own_sessions(sessions: Iterable[SessionSeen], vms: Mapping[str, str]) -> tuple[SessionSeen, ...]:
+    """Leave out the sessions of a hub's door that lead to others' machines; where one leads nowhere, it stays."""
+    return tuple(seen for seen in sessions if not seen.target_id or seen.target_id.lower() in vms)
+
+
+def guests_by_vm(sessions: Iterable[SessionSeen], estate: Estate, stack: str) -> dict[str, str]:
+    """Map the VMs of other stacks that use this one's door, lower-case, to ``stack/box``."""
+    found = {seen.target_id.lower(): guest_of(seen.target_id, estate) for seen in sessions}
+    return {vm: OTHERS.join(guest) for vm, guest in found.items() if guest and guest[0] != stack}
 
 
 def activity(status: StackStatus, box: BoxIntent, now: datetime, *, leaving: bool = False) -> Activity:
@@ -225,27 +265,31 @@ def connected(status: StackStatus, box: str) -> int:
     return sum(session.box in (box, ANY_BOX) for session in status.sessions.values())
 
 
-def level_of(status: StackStatus, box: BoxIntent) -> Level:
-    """Say how far a box has come. Open means that a person can get in: door, machine and login, none shut."""
+def level_of(status: StackStatus, box: BoxIntent, *, borrowed: bool = False) -> Level:
+    """Say how far a box has come. Open means that a person can get in: door, machine and login, none shut.
+
+    Through a hub's door (``borrowed``) one gets in only by a peering whose both sides stand.
+    """
     parts = status.parts
     vm = parts.get(box_key("vm", box.name))
     if vm is None or not vm.stands:
         return Level.GONE
     if vm.power is not Power.RUNNING:
         return Level.PARKED
-    needed = [BASTION, box_key("vm", box.name), NSG_FRONTEND]
+    needed = [BASTION, box_key("vm", box.name), NSG_FRONTEND, *((PEERING,) if borrowed else ())]
     if box.login is Login.ENTRA:
         needed.append(box_key("login", box.name))
     way_in = all(key in parts and parts[key].sound for key in needed) and not parts[NSG_FRONTEND].drained
-    return Level.OPEN if way_in else Level.WARM
+    through = not borrowed or bool(PEERING in parts and parts[PEERING].connected)
+    return Level.OPEN if way_in and through else Level.WARM
 
 
-def box_seen(status: StackStatus, box: BoxIntent, now: datetime) -> BoxStatus:
+def box_seen(status: StackStatus, box: BoxIntent, now: datetime, *, borrowed: bool = False) -> BoxStatus:
     """Bring a box's own account up to date: level, first and latest ready, latest activity."""
     known = status.boxes.get(box.name)
     if known is None or known.incarnation != box.incarnation:
         known = BoxStatus(box.incarnation)
-    level = level_of(status, box)
+    level = level_of(status, box, borrowed=borrowed)
     opened = level is Level.OPEN and known.level is not Level.OPEN
     count = connected(status, box.name)
     counted = _is_counted(status, now) and status.counted > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from lifecycle.blueprint import ADDRESS, BASTION, NAT, NAT_ADDRESS, NSG_BASTION, NSG_FRONTEND, VNET
+from lifecycle.blueprint import ADDRESS, BASTION, HUB, NAT, NAT_ADDRESS, NSG_BASTION, NSG_FRONTEND, PEERING, VNET
 from lifecycle.model import Block, BoxStatus, Level, Operation, Verb
 from lifecycle.target import Target
 
@@ -14,8 +14,8 @@ TYPICAL_DOOR = timedelta(minutes=9)
 TYPICAL_REST = timedelta(minutes=2)
 """The network before it, or the machine and its login."""
 
-SHARED = (NSG_FRONTEND, NSG_BASTION, NAT_ADDRESS, NAT, VNET, ADDRESS, BASTION)
-DOOR = (ADDRESS, BASTION)
+SHARED = (NSG_FRONTEND, NSG_BASTION, NAT_ADDRESS, NAT, VNET, ADDRESS, BASTION, PEERING, HUB)
+DOOR = (ADDRESS, BASTION, PEERING, HUB)
 
 
 def phase_of(target: Target, known: BoxStatus, block: Block | None, *, standing: bool) -> tuple[str, str]:

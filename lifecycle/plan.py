@@ -13,6 +13,10 @@ FOREIGN_WORK_WAIT = timedelta(seconds=30)
 """How long to leave a part alone at which somebody else, or a forgotten operation of ours, is at work."""
 
 
+BORROWED_WAIT = timedelta(minutes=5)
+"""How often a hub's door is looked at while it is waited for; a hub of ours also rings when it is up."""
+
+
 @dataclass(frozen=True, slots=True)
 class Begin:
     """A mutation that may be sent now."""
@@ -79,7 +83,24 @@ class Scene:
 
 def plan(scene: Scene) -> tuple[Step, ...]:
     """Name each part's next step. Independent parts come side by side; nothing is named for a part in order."""
-    return tuple(step for part in scene.parts.values() for step in _steps(scene, part))
+    return tuple(_one_at_a_time(scene, (step for part in scene.parts.values() for step in _steps(scene, part))))
+
+
+def _one_at_a_time(scene: Scene, steps: Iterable[Step]) -> Iterator[Step]:
+    """A network takes one change at a time, its children's included: Azure refuses the second."""
+    at_work = {_network_of(scene.parts[key]) for key in scene.busy if key in scene.parts} - {None}
+    for step in steps:
+        network = _network_of(step.part) if isinstance(step, Begin) else None
+        if isinstance(step, Begin) and network in at_work:
+            until = scene.now + FOREIGN_WORK_WAIT
+            yield Wait(step.part.key, "another change of its network comes first", until)
+            continue
+        at_work |= {network} - {None}
+        yield step
+
+
+def _network_of(part: Part) -> str | None:
+    return part.arm_id if part.kind is Kind.VNET else part.holder
 
 
 def _steps(scene: Scene, part: Part) -> Iterator[Step]:
@@ -100,6 +121,8 @@ def _next(scene: Scene, part: Part) -> Step | None:  # noqa: PLR0911 -- one answ
     match seen.sighting:
         case Sighting.UNSEEN:
             return Wait(part.key, "not looked at yet", scene.now)
+        case _ if part.borrowed:
+            return _await(scene, part, seen)
         case Sighting.BUSY:
             return Wait(part.key, "Azure is still at it", scene.now + FOREIGN_WORK_WAIT)
         case Sighting.FOREIGN:
@@ -112,6 +135,13 @@ def _next(scene: Scene, part: Part) -> Step | None:  # noqa: PLR0911 -- one answ
             return _remove(scene, part, seen)
         case _:
             return _mend(scene, part, seen)
+
+
+def _await(scene: Scene, part: Part, seen: Seen) -> Step | None:
+    """A door that is somebody else's to build is waited for; nothing is ever begun on it."""
+    if part.want is not Want.PRESENT or seen.sound:
+        return None
+    return Wait(part.key, "the hub's door is not up yet", scene.now + BORROWED_WAIT)
 
 
 def _create(scene: Scene, part: Part) -> Step | None:

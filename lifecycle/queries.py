@@ -13,6 +13,7 @@ from lifecycle.audit import HEAD, partition
 from lifecycle.blueprint import Estate
 from lifecycle.decision import Case, Decision, decide
 from lifecycle.model import Level, Policy, StackIntent
+from lifecycle.neighbours import hub_of, hub_rows, needs_of
 from lifecycle.ports import Clock, Row, Table, Tables
 from lifecycle.refusals import Missing
 from lifecycle.rows import StackRows, instant_of, stack_rows
@@ -77,7 +78,7 @@ class Queries:
         agenda = await read_agenda(self.tables, self.timetable, name)
         if agenda is None:
             return Outlook(await self.stack(name), None)
-        case = self._case(agenda.rows, agenda.intent, agenda.schedules, await self.clock.read())
+        case = self._case(agenda.rows, agenda.hub, agenda.intent, agenda.schedules, await self.clock.read())
         return Outlook(agenda.rows, decide(case))
 
     async def changes(self, stacks: Iterable[StackRows]) -> dict[tuple[str, str], Level]:
@@ -90,17 +91,25 @@ class Queries:
         names = {box.value.schedule for rows in known for box in rows.boxes.values()}
         schedules = {name: schedule for name, (schedule, _) in (await self.timetable.of(names)).items()}
         for rows in known:
+            hub = await hub_rows(self.tables, rows.intent.value) if rows.intent else None
             for name in rows.boxes:
                 status = rows.status.value.boxes.get(name)
                 if rows.intent is None or status is None or status.changes_at is None or rows.is_gone(name):
                     continue
-                case = self._case(rows, rows.intent.value, schedules, status.changes_at)
+                case = self._case(rows, hub, rows.intent.value, schedules, status.changes_at)
                 # A lease ends only once that was announced, which it will have been by then.
                 over = status.changes_at >= lease_until(rows.boxes[name].value, status)
                 found[rows.name, name] = Level.GONE if over else decide(case).targets[name].level
         return found
 
-    def _case(self, rows: StackRows, intent: StackIntent, schedules: Mapping[str, Schedule], now: datetime) -> Case:
+    def _case(
+        self,
+        rows: StackRows,
+        hub: StackRows | None,
+        intent: StackIntent,
+        schedules: Mapping[str, Schedule],
+        now: datetime,
+    ) -> Case:
         """Put a decision's facts together, taking the last sighting for what is."""
         status = rows.status.value
         read_at = now if status.sessions_at and not status.sessions_failing_since_at else status.sessions_at
@@ -114,6 +123,8 @@ class Queries:
             {key: stored.value for key, stored in rows.operations.items()},
             schedules,
             self.policy,
+            hub=hub_of(rows.name, intent, hub, status, self.estate),
+            needs=needs_of(rows, now)[0],
         )
 
     async def alerts(self, stacks: Iterable[str], since_at: datetime) -> list[Row]:

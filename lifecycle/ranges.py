@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from ipaddress import IPv4Network
+from typing import Protocol
 
 from lifecycle.faults import Conflict
 from lifecycle.ports import Insert, Row, Table, Tables
 from lifecycle.refusals import Taken
 from lifecycle.rows import RANGES, instant_text, range_key
-from lifecycle.settings import Settings
 
 
-async def claim_range(tables: Tables, settings: Settings, stack: str, now: datetime) -> str:
+class Pool(Protocol):
+    """Where address ranges come from: the pool."""
+
+    @property
+    def address_pool(self) -> IPv4Network:
+        """All of them."""
+        ...
+
+    @property
+    def stack_prefix(self) -> int:
+        """The size of one stack's."""
+        ...
+
+
+async def claim_range(tables: Tables, pool: Pool, stack: str, now: datetime) -> str:
     """Claim a range for a stack. Raises Taken where the pool is used up.
 
     Each stack begins its search at a place of its own, so that people who ask at once seldom meet.
     """
     taken = {row.key for row in await tables.query(Table.RANGES, RANGES)}
-    count = 2 ** (settings.stack_prefix - settings.address_pool.prefixlen)
+    count = 2 ** (pool.stack_prefix - pool.address_pool.prefixlen)
     start = int.from_bytes(hashlib.sha256(stack.encode()).digest()[:4]) % count
-    size = 2 ** (32 - settings.stack_prefix)
-    first = int(settings.address_pool.network_address)
+    size = 2 ** (32 - pool.stack_prefix)
+    first = int(pool.address_pool.network_address)
     for offset in range(count):
-        network = settings.address_pool.__class__((first + (start + offset) % count * size, settings.stack_prefix))
+        network = pool.address_pool.__class__((first + (start + offset) % count * size, pool.stack_prefix))
         key = range_key(str(network))
         if key in taken:
             continue
@@ -33,4 +48,4 @@ async def claim_range(tables: Tables, settings: Settings, stack: str, now: datet
         except Conflict:
             continue
         return str(network)
-    raise Taken(f"all {count} address ranges of the pool {settings.address_pool} are in use", "stack")
+    raise Taken(f"all {count} address ranges of the pool {pool.address_pool} are in use", "stack")

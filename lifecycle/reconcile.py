@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 from lifecycle import due
 from lifecycle.agenda import read_agenda
 from lifecycle.audit import Entry, append
-from lifecycle.blueprint import BASTION, Estate
+from lifecycle.blueprint import BASTION, Estate, Want
 from lifecycle.caution import LOOK_AGAIN, Caution, Tally
 from lifecycle.decision import LOOK_AT_ALL_EVERY, Decision
 from lifecycle.faults import AzureFault, Conflict, Overdue
+from lifecycle.hubs import outlook_of
 from lifecycle.ledger import meter_row, session_row, tenancy_row
 from lifecycle.links import Keep
 from lifecycle.lookout import POLL_EVERY, Lookout
@@ -31,6 +32,8 @@ from lifecycle.model import (
     Verb,
     Warned,
 )
+from lifecycle.needs import Needs
+from lifecycle.neighbours import needs_of, outlook_mark
 from lifecycle.notices import Notice, tell
 from lifecycle.plan import Begin
 from lifecycle.ports import (
@@ -49,7 +52,7 @@ from lifecycle.ports import (
     Tables,
 )
 from lifecycle.rows import INTENT, OPERATION, RANGES, Stored, range_key, row_of, status_row
-from lifecycle.sightings import merged, sight
+from lifecycle.sightings import merged
 from lifecycle.timetable import Timetable
 from lifecycle.turn import ACTOR, AZURE, Turn
 
@@ -74,6 +77,7 @@ class Reconciler:
         estate: Estate,
         policy: Policy,
         timetable: Timetable,
+        needs: Needs,
         caution: Caution = CAREFUL,
     ) -> None:
         self.tables = tables
@@ -85,6 +89,7 @@ class Reconciler:
         self.estate = estate
         self.policy = policy
         self.timetable = timetable
+        self.needs = needs
         self.caution = caution
         self.tally = Tally(tables, caution.deletions_per_hour)
 
@@ -103,6 +108,7 @@ class Reconciler:
             await self.lookout.poll(turn)
             await self.lookout.look(turn)
             decision = await self._warned(turn, turn.decide())
+            decision = await self._needed(turn, decision)
             await self._carry_out(turn, decision)
         except Conflict:
             return
@@ -114,7 +120,8 @@ class Reconciler:
         if agenda is None or not agenda.due(now):
             return None
         rows = agenda.rows
-        return Turn(
+        needs, broken = needs_of(rows, now)
+        turn = Turn(
             now,
             rows,
             agenda.intent,
@@ -125,8 +132,14 @@ class Reconciler:
             rows.status.value,
             rows.status.value,
             {key: stored.value for key, stored in rows.operations.items()},
+            agenda.hub,
+            needs,
+            outlook=outlook_mark(rows),
             operation_etags={key: stored.etag for key, stored in rows.operations.items()},
         )
+        for user in broken:
+            turn.tell_of_broken(user)
+        return turn
 
     def _is_held(self, turn: Turn) -> bool:
         """Whether another worker is about to begin what it has claimed: until it has, the stack is its alone."""
@@ -153,6 +166,16 @@ class Reconciler:
             warned = {**boxes[name].warned, deadline.kind: Warned(deadline.at, turn.now)}
             boxes[name] = replace(boxes[name], warned=warned)
         turn.status = replace(decision.status, boxes=boxes)
+        return turn.decide()
+
+    async def _needed(self, turn: Turn, decision: Decision) -> Decision:
+        """Tell the hub what is needed of it, at every pass, before anything is begun that relies on it."""
+        if turn.hub is None:
+            return decision
+        told = await self.needs.say(turn.rows.name, turn.intent, turn.hub, decision.word, turn.now)
+        if outlook_mark(told) == outlook_mark(turn.hub):
+            return decision
+        turn.hub = told
         return turn.decide()
 
     async def _carry_out(self, turn: Turn, decision: Decision) -> None:
@@ -220,8 +243,7 @@ class Reconciler:
         """Send one claimed mutation, after one more look under the claim at whether it is ours to send."""
         part, operation = begin.part, turn.operations[begin.part.key]
         try:
-            actual = await self.azure.look(part.kind, part.arm_id)
-            seen = sight(part, actual, turn.now)
+            actual, seen = await self.lookout.see(part, turn.now)
             refusal = guard(begin, seen, turn.status.parts.get(part.key))
             if refusal:
                 turn.end(operation, "refused", refusal)
@@ -273,6 +295,7 @@ class Reconciler:
         name = turn.rows.name
         await append(self.tables, name, turn.now, turn.entries)
         turn.notices += self._news(turn)
+        turn.tell_of_hub()
         for notice in turn.notices:
             await tell(self.tables, self.bell, notice, turn.now)
         gone = decision.gone and not turn.operations
@@ -300,6 +323,15 @@ class Reconciler:
             await self.tables.commit(Table.RANGES, RANGES, [Remove(range_key(turn.intent.address_range))])
         else:
             await self.bell.ring(Queue.RECONCILE, name, again - turn.now)
+        await self._ring_users(turn, status)
+
+    async def _ring_users(self, turn: Turn, status: StackStatus) -> None:
+        """Ring for the stacks that use this one's door when it has changed for them; each also comes by by itself."""
+        operation = turn.operations.get(BASTION)
+        leaving = operation is not None and operation.verb is Verb.DELETE and operation.token is not None
+        if turn.needs and outlook_of(turn.intent, status, leaving=leaving) != turn.outlook:
+            for user in turn.needs:
+                await self.bell.ring(Queue.RECONCILE, user)
 
     @staticmethod
     def _news(turn: Turn) -> list[Notice]:
@@ -407,6 +439,14 @@ def _stack_phase(decision: Decision) -> str:
     if decision.gone:
         return "gone"
     boxes = [known for name, known in decision.status.boxes.items() if name in decision.targets]
-    return (
-        max(boxes, key=lambda known: (known.phase == "blocked", known.target, known.level)).phase if boxes else "gone"
-    )
+    if boxes:
+        return max(boxes, key=lambda known: (known.phase == "blocked", known.target, known.level)).phase
+    return _phase_for_others(decision) if decision.status.needs else "gone"
+
+
+def _phase_for_others(decision: Decision) -> str:
+    """A hub without boxes of its own is as far as its door."""
+    door = decision.status.parts.get(BASTION)
+    if decision.parts[BASTION].want is not Want.PRESENT:
+        return "parked"
+    return "ready" if door and door.sound else "building"

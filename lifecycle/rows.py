@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Generic, TypeVar, cast, get_origin, get_type_hints
+from typing import Any, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import cattrs
 
-from lifecycle.model import BoxIntent, BoxStatus, Operation, StackIntent, StackStatus
+from lifecycle.model import BoxIntent, BoxStatus, Need, Operation, StackIntent, StackStatus
 from lifecycle.ports import Row, Value
 
 T = TypeVar("T")
@@ -77,7 +77,11 @@ def from_cells(kind: type[T], cells: Mapping[str, Value]) -> T:
 @cache
 def _structured(kind: Hashable) -> frozenset[str]:
     """Name the fields of a dataclass that are kept as JSON text: what is no plain cell."""
-    return frozenset(name for name, hint in get_type_hints(kind).items() if get_origin(hint) in (Mapping, tuple))
+    return frozenset(
+        name
+        for name, hint in get_type_hints(kind).items()
+        if get_origin(hint) in (Mapping, tuple) or any(is_dataclass(inner) for inner in get_args(hint))
+    )
 
 
 def row_of(key: str, value: Any, etag: str = "") -> Row:
@@ -109,7 +113,8 @@ class StackRows:
     def revision(self) -> str:
         """Say in a few letters which intents these are: it changes with every word of people."""
         marks = [f"{name}={box.etag}" for name, box in sorted(self.boxes.items())]
-        marks += [f"{key}={row.etag}" for key, row in sorted({**self.needs, **self.disconnects}.items())]
+        marks += [f"{key}={_need_mark(row)}" for key, row in sorted(self.needs.items())]
+        marks += [f"{key}={row.etag}" for key, row in sorted(self.disconnects.items())]
         marks.append(self.intent.etag if self.intent else "")
         return hashlib.sha256("|".join(marks).encode()).hexdigest()[:16]
 
@@ -117,6 +122,19 @@ class StackRows:
         """Whether a box is over: its row stays for a while so that people can still ask what became of it."""
         known = self.status.value.boxes.get(box)
         return known is not None and known.incarnation == self.boxes[box].value.incarnation and known.phase == "gone"
+
+
+def _need_mark(row: Row) -> str:
+    """Say in a few letters what a need asks for. That it was renewed is no news: its hub looks when it would lapse."""
+    return json.dumps([row.values.get(name) for name in ("door", "vnet", "since_at")])
+
+
+def need_of(row: Row) -> Need | None:
+    """Read a need; None where it cannot be read: another stack's broken row must not break this one's pass."""
+    try:
+        return from_cells(Need, row.values)
+    except Exception:  # noqa: BLE001 -- whatever is wrong with it, the row cannot be read
+        return None
 
 
 def range_key(address_range: str) -> str:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from lifecycle.blueprint import RESERVED_TAGS, Estate
 from lifecycle.caution import Caution
+from lifecycle.hub_wishes import hub_troubles, hub_wishes
 from lifecycle.links import LEAST_SECRET_BYTES
 from lifecycle.model import Policy, Sku
 
@@ -48,6 +49,8 @@ class Settings:
     address_pool: IPv4Network
     stack_prefix: int
     default_stack: str
+    hubs: Mapping[str, str | None]
+    """Stack -> the stack whose door it uses, or the ARM id of a Bastion that is not ours; None: a door of its own."""
     skus: tuple[Sku, ...]
     vm_sizes: tuple[str, ...]
     storage: str
@@ -98,6 +101,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         ),
         stack_prefix=reader.parsed("STACK_PREFIX", _prefix, "a prefix length from 16 to 25", default="24"),
         default_stack=reader.text("DEFAULT_STACK", default="main"),
+        hubs=reader.parsed("STACKS", hub_wishes, 'a JSON object like {"name": {"hub": "other"}}', default="{}"),
         skus=reader.parsed("BASTION_SKUS", _skus, "some of Basic, Standard, Premium", default="Basic,Standard,Premium"),
         vm_sizes=reader.words("VM_SIZES", default="Standard_D2s_v5,Standard_D4s_v5"),
         storage="" if account else reader.text("AzureWebJobsStorage"),
@@ -184,6 +188,7 @@ class _Reader:
             troubles.append("LONGEST_LEASE_HOURS must not be below LEASE_HOURS")
         if settings.address_pool.prefixlen > settings.stack_prefix:
             troubles.append("ADDRESS_POOL must be at least as large as one stack's range (STACK_PREFIX)")
+        troubles += hub_troubles(settings.hubs, settings.default_stack)
         if settings.teams_secret and not settings.teams_tenant:
             troubles.append("TEAMS_TENANT is missing: with TEAMS_SECRET set, the tenant must be named")
         if settings.link_secret and not settings.public_url:

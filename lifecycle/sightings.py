@@ -18,6 +18,7 @@ COMPARED: Mapping[Kind, tuple[str, ...]] = {
     Kind.ADDRESS: ("sku", "properties.publicIPAllocationMethod"),
     Kind.VNET: ("properties.addressSpace",),
     Kind.VM: ("properties.hardwareProfile",),
+    Kind.PEERING: ("properties.remoteVirtualNetwork",),
 }
 """Per type, the aspects in which a part may drift. What Azure or others add to a body is never drift."""
 
@@ -35,6 +36,8 @@ def sight(part: Part, body: Mapping[str, Any] | None, now: datetime) -> Seen:
     """Say what one look at Azure shows of a part; ``body`` is None where it answered 404."""
     if body is None:
         return Seen(part.arm_id, Sighting.ABSENT, now)
+    if part.borrowed:
+        return Seen(part.arm_id, _borrowed(body.get("properties") or {}), now, against=digest_of(part))
     tagged = is_ours(part, body.get("tags") or {})
     if not tagged and not _born_ours(part, body):
         return Seen(part.arm_id, Sighting.FOREIGN, now, tagged=False)
@@ -54,6 +57,27 @@ def sight(part: Part, body: Mapping[str, Any] | None, now: datetime) -> Seen:
     )
 
 
+def sight_child(part: Part, body: Mapping[str, Any] | None, holder: Mapping[str, Any] | None, now: datetime) -> Seen:
+    """Say what one look shows of a network's child, which is ours if its network is (``holder``: that network).
+
+    A peering is in order once Azure has taken it; whether anybody gets through it is ``connected``. One that lost its
+    other side is broken: written again, it waits for that side anew (Microsoft: virtual-network-troubleshoot-peering).
+    """
+    if holder is None:
+        return Seen(part.arm_id, Sighting.ABSENT, now)
+    if not _carries(part.marks, holder.get("tags") or {}):
+        return Seen(part.arm_id, Sighting.FOREIGN, now, tagged=False)
+    if _state(holder.get("properties") or {}) is Sighting.BUSY:
+        return Seen(part.arm_id, Sighting.BUSY, now, against=digest_of(part))
+    if body is None:
+        return Seen(part.arm_id, Sighting.ABSENT, now)
+    properties = body.get("properties") or {}
+    link = str(properties.get("peeringState") or "").lower()
+    state = Sighting.BROKEN if link == "disconnected" else _state(properties)
+    drift, against = _drift(part, body), digest_of(part)
+    return Seen(part.arm_id, state, now, drift=drift, against=against, connected=link == "connected")
+
+
 def digest_of(part: Part) -> str:
     """Say in a few letters what a part is compared with: a look taken against something else is out of date."""
     aspects = [_at(part.body, path) for path in COMPARED.get(part.kind, ())]
@@ -65,13 +89,17 @@ def is_ours(part: Part, tags: Mapping[str, str]) -> bool:
 
     Azure keeps tag names in the case they were written in but compares them without (Microsoft: tag-resources).
     """
+    return _carries(part.body["tags"], tags)
+
+
+def _carries(marks: Mapping[str, str], tags: Mapping[str, str]) -> bool:
     there = {name.lower(): value for name, value in tags.items()}
-    return all(there.get(name) == part.body["tags"][name] for name in OWNERSHIP_TAGS)
+    return all(there.get(name) == marks[name] for name in OWNERSHIP_TAGS)
 
 
 def merged(part: Part, actual: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Write a part's body so that what others put there stays: their tags, and their rules of a security group."""
-    if actual is None:
+    if actual is None or part.holder:
         return part.body
     body = {**part.body, "tags": {**(actual.get("tags") or {}), **part.body["tags"]}}
     if part.kind is Kind.NSG:
@@ -88,6 +116,12 @@ def _born_ours(part: Part, body: Mapping[str, Any]) -> bool:
     if part.kind is not Kind.DISK or not holder:
         return False
     return holder == part.arm_id.replace(Kind.DISK.value, Kind.VM.value).removesuffix("-osdisk").lower() + "-vm"
+
+
+def _borrowed(properties: Mapping[str, Any]) -> Sighting:
+    """A door that is being removed lets nobody in any more, and has ended whatever sessions there were."""
+    leaving = str(properties.get("provisioningState") or "").lower() == "deleting"
+    return Sighting.ABSENT if leaving else _state(properties)
 
 
 def _state(properties: Mapping[str, Any]) -> Sighting:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from lifecycle.audit import Entry
-from lifecycle.blueprint import Estate
+from lifecycle.blueprint import HUB, Estate
 from lifecycle.decision import Case, Decision, decide
 from lifecycle.faults import ALERTS, TAKES_DOWN_WHAT_BILLS, Fault
-from lifecycle.model import Block, BoxIntent, Operation, Policy, StackIntent, StackStatus, Verb
+from lifecycle.model import Block, BoxIntent, HubSeen, Need, Operation, Policy, StackIntent, StackStatus, Verb
+from lifecycle.neighbours import hub_of
 from lifecycle.notices import Notice
 from lifecycle.observation import MeterChange, SessionChange
 from lifecycle.rows import StackRows, Stored
@@ -36,6 +37,14 @@ class Turn:
     before: StackStatus
     """The status as it was when the pass began: what is news is measured against it."""
     operations: dict[str, Operation]
+    hub: StackRows | None = None
+    """The rows of the hub whose door the stack uses, where that is ours."""
+    needs: Mapping[str, Need] = field(default_factory=dict)
+    """What other stacks need of this one."""
+    borrowed: HubSeen | None = None
+    """What this pass saw around a Bastion that is not ours."""
+    outlook: str = ""
+    """What those stacks went by when the pass began."""
     entries: list[Entry] = field(default_factory=list)
     meters: list[MeterChange] = field(default_factory=list)
     sessions: list[SessionChange] = field(default_factory=list)
@@ -63,6 +72,8 @@ class Turn:
                 self.operations,
                 self.schedules,
                 self.policy,
+                hub=hub_of(self.rows.name, self.intent, self.hub, self.status, self.estate),
+                needs=self.needs,
             )
         )
 
@@ -97,6 +108,20 @@ class Turn:
         self.status = replace(self.status, blocks={**self.status.blocks, part: block})
         if block.shown and not (old and old.shown and old.code == block.code):
             self.notices += self._told_of(part, block, alert=fault.meaning in ALERTS)
+
+    def tell_of_broken(self, stack: str) -> None:
+        """Have operators told, once, that another stack's need of this one's door cannot be read."""
+        text = (
+            f"the need of stack {stack} for the door of {self.rows.name} cannot be read; the door stays open for it"
+            " until what was last read of it lapses"
+        )
+        self.notices.append(Notice("alert", self.rows.name, "", "operators", text, f"need!{stack}"))
+
+    def tell_of_hub(self) -> None:
+        """Have owners told, once, why the hub whose door they use cannot serve them."""
+        block, old = self.status.blocks.get(HUB), self.before.blocks.get(HUB)
+        if block and not (old and old.code == block.code):
+            self.notices += self._told_of(HUB, block, alert=False)
 
     def tell_of_silence(self, since_at: datetime) -> None:
         """Have operators told, once, that nobody can tell who is connected."""

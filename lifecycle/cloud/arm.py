@@ -15,12 +15,12 @@ from azure.core.rest import HttpRequest
 
 from lifecycle.cloud import arm_operations
 from lifecycle.cloud.arm_faults import azure_fault, is_absence, lost
-from lifecycle.cloud.arm_kinds import CALLS, SCHEDULE_API, Scope, ends_at_once
+from lifecycle.cloud.arm_kinds import BORROWED, CALLS, SCHEDULE_API, Scope, ends_at_once, names_of
 from lifecycle.cloud.arm_pipeline import CLAIM_HOLDS_SECONDS, CONNECT_SECONDS, READ_SECONDS, policies
 from lifecycle.cloud.credential import arm_authentication
 from lifecycle.cloud.endpoints import Origin, require_safe
 from lifecycle.cloud.session_count import session_counts
-from lifecycle.cloud.sessions import BastionSessions
+from lifecycle.cloud.sessions import API_VERSION, BastionSessions
 from lifecycle.faults import AzureFault, Fault, Meaning
 from lifecycle.model import Kind, Verb
 from lifecycle.ports import Accepted, Progress
@@ -115,16 +115,19 @@ class ArmAzure:
     async def counts(self, bastion_id: str, from_at: datetime, until_at: datetime) -> tuple[Count, ...]:
         """Read the Session Count metric; see ``ports.Azure``."""
         async with _arm_trouble():
-            self._scope.names(Kind.BASTION, bastion_id)
+            names_of(Kind.BASTION, bastion_id)
             network, _ = self._clients()
             return await session_counts(f"{self._endpoint}{bastion_id}", network.send_request, from_at, until_at)
 
     async def disconnect(self, bastion_id: str, session_ids: Sequence[str]) -> None:
         """End these sessions; one that is over already counts as ended."""
+        self._scope.names(Kind.BASTION, bastion_id)
         async with _arm_trouble():
             await self._bastion(bastion_id).disconnect(session_ids)
 
     async def _get(self, kind: Kind, arm_id: str) -> Any:
+        if kind in BORROWED and not self._scope.holds(arm_id):
+            return await self._get_borrowed(kind, arm_id)
         names = self._scope.names(kind, arm_id)
         if kind is Kind.SHUTDOWN:
             return (await self._schedule("GET", arm_id, None)).json()
@@ -142,6 +145,15 @@ class ArmAzure:
             await call(send_by=send_by)
             return Accepted(None)
         return await arm_operations.begin(call, send_by)
+
+    async def _get_borrowed(self, kind: Kind, arm_id: str) -> Any:
+        """Read a Bastion that is not ours, or its network, wherever in the tenant it is; nothing there is written."""
+        names_of(kind, arm_id)
+        network, _ = self._clients()
+        response = await network.send_request(HttpRequest("GET", f"{self._endpoint}{arm_id}?api-version={API_VERSION}"))
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            raise HttpResponseError(response=response)
+        return response.json()
 
     def _call(self, verb: Verb, kind: Kind, arm_id: str, body: Body | None) -> arm_operations.Call:
         operations = self._operations(kind)
@@ -170,7 +182,7 @@ class ArmAzure:
         return response
 
     def _bastion(self, bastion_id: str) -> BastionSessions:
-        self._scope.names(Kind.BASTION, bastion_id)
+        names_of(Kind.BASTION, bastion_id)
         network, _ = self._clients()
         return BastionSessions(f"{self._endpoint}{bastion_id}", network.send_request, self._origin)
 

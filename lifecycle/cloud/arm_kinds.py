@@ -20,6 +20,7 @@ class Calls:
 
 CALLS: dict[Kind, Calls] = {
     Kind.VNET: Calls("network", "virtual_networks"),
+    Kind.PEERING: Calls("network", "virtual_network_peerings"),
     Kind.NSG: Calls("network", "network_security_groups"),
     Kind.ADDRESS: Calls("network", "public_ip_addresses"),
     Kind.NAT: Calls("network", "nat_gateways"),
@@ -30,6 +31,10 @@ CALLS: dict[Kind, Calls] = {
     Kind.DISK: Calls("compute", "disks", tag="begin_update"),
 }
 """Every kind but the auto-shutdown schedules, for which there is no SDK here."""
+
+
+BORROWED = frozenset({Kind.BASTION, Kind.VNET})
+"""What may be read outside the resource group: a hub's Bastion that is not ours, and its network."""
 
 
 def ends_at_once(verb: Verb, kind: Kind) -> bool:
@@ -59,16 +64,28 @@ class Scope:
 
         Raises ValueError for an id of another kind, subscription or group: such a request is a bug.
         """
-        segments = arm_id.split("/")
-        scope, rest = segments[:_SCOPE_SEGMENTS], segments[_SCOPE_SEGMENTS:]
-        expected = ["", "subscriptions", self.subscription_id, "resourcegroups", self.resource_group, "providers"]
-        found_kind = "/".join([*scope[-1:], *rest[::2]])
-        names = tuple(rest[1::2])
-        if (
-            [part.lower() for part in scope[:-1]] != [part.lower() for part in expected]
-            or found_kind.lower() != kind.value.lower()
-            or len(rest) != 2 * len(names)
-            or not all(_NAME.match(name) for name in names)
-        ):
+        if not self.holds(arm_id):
             raise ValueError(f"not the id of a {kind} in {self.resource_group}: {arm_id}")
-        return names
+        return names_of(kind, arm_id)
+
+    def holds(self, arm_id: str) -> bool:
+        """Say whether an id lies in the resource group."""
+        scope = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}/"
+        return arm_id.lower().startswith(scope.lower())
+
+
+def names_of(kind: Kind, arm_id: str) -> tuple[str, ...]:
+    """Take a resource's names, outermost first, from an ARM id in any group. Raises ValueError for another kind's."""
+    segments = arm_id.split("/")
+    scope, rest = segments[:_SCOPE_SEGMENTS], segments[_SCOPE_SEGMENTS:]
+    words = [word.lower() for word in scope[1:6:2]]
+    found_kind = "/".join([*scope[-1:], *rest[::2]])
+    names = tuple(rest[1::2])
+    if (
+        words != ["subscriptions", "resourcegroups", "providers"]
+        or found_kind.lower() != kind.value.lower()
+        or len(rest) != 2 * len(names)
+        or not all(_NAME.match(name) for name in (scope[2], scope[4], *names))
+    ):
+        raise ValueError(f"not the id of a {kind}: {arm_id}")
+    return names

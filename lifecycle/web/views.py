@@ -10,6 +10,7 @@ from lifecycle.blueprint import ADMIN_USER, BASTION, Estate, bastion_name, vm_na
 from lifecycle.caution import Standing
 from lifecycle.commands import tag_of
 from lifecycle.decision import Decision
+from lifecycle.hubs import is_foreign
 from lifecycle.model import BoxIntent, BoxStatus, Kind, Level, Login, Seen, Sku
 from lifecycle.phase import TYPICAL_DOOR, TYPICAL_REST
 from lifecycle.plan import Begin
@@ -83,13 +84,17 @@ def _connect(rows: StackRows, intent: BoxIntent, known: BoxStatus, estate: Estat
         return {"portalUrl": None, "command": None, "note": "not open; see phase and reason"}
     vm_id = estate.arm_id(Kind.VM, vm_name(rows.name, intent.name))
     portal = f"{PORTAL}{vm_id}/bastionHost"
+    hub = rows.intent.value.hub
+    if hub and is_foreign(hub):
+        note = f"entered through {hub}, which is not ours: from the browser, or as its SKU allows"
+        return {"portalUrl": portal, "command": None, "note": note}
     if rows.intent.value.sku is Sku.BASIC:
         return {"portalUrl": portal, "command": None, "note": "Bastion Basic is entered from the browser"}
     login = "--auth-type AAD"
     if intent.login is Login.KEY:
         login = f"--auth-type ssh-key --username {ADMIN_USER} --ssh-key <path of your private key>"
     command = (
-        f"az network bastion ssh --name {bastion_name(rows.name)} --resource-group {estate.resource_group}"
+        f"az network bastion ssh --name {bastion_name(hub or rows.name)} --resource-group {estate.resource_group}"
         f" --target-resource-id {vm_id} {login}"
     )
     return {"portalUrl": portal, "command": command, "note": None}
@@ -143,6 +148,8 @@ def stack_view(rows: StackRows) -> dict[str, Any]:
         "addressRange": intent and intent.address_range,
         "keepPublicIp": intent and intent.keep_public_ip,
         "exemptUntil": instant(intent.exempt_until) if intent else None,
+        "hub": intent and intent.hub,
+        "usedBy": sorted(rows.needs),
         "door": door.sighting.value if door else "unseen",
         "boxes": sorted(rows.boxes),
         "lookedAt": instant(status.looked_at),

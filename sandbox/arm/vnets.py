@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from sandbox.arm import addressing
-from sandbox.arm.errors import bad_request, invalid_parameter
+from sandbox.arm.errors import bad_request, invalid_parameter, reference_not_found
 from sandbox.arm.firewall import check_bastion_rules
 from sandbox.arm.ids import ResourceId
 from sandbox.arm.kinds import Kind, Put, kept, reference, sent
@@ -222,8 +222,26 @@ class Peerings(Kind):
 
     @override
     def check(self, put: Put) -> None:
-        if not reference(put.properties, "remoteVirtualNetwork"):
+        remote_id = reference(put.properties, "remoteVirtualNetwork")
+        if not remote_id:
             raise invalid_parameter(f"Peering {put.rid.name} names no remote virtual network.")
+        remote = self.cloud.store.get(remote_id)
+        if remote is None:
+            raise reference_not_found(remote_id, str(put.rid))
+        before = reference(put.current.properties, "remoteVirtualNetwork") if put.current else remote_id
+        if before.lower() != remote_id.lower():
+            raise bad_request(
+                "ChangingRemoteVirtualNetworkNotAllowed",
+                f"Changing the remoteVirtualNetwork property is not allowed for an existing peering {put.rid}.",
+            )
+        self._check_spaces(put, remote)
+        for other in self._facing(put.rid, remote_id):
+            if other.properties["peeringState"] == "Disconnected":
+                raise bad_request(
+                    "RemotePeeringIsDisconnected",
+                    f"Cannot create or update peering {put.rid} because remote peering {other.id} is in Disconnected "
+                    "state. Update or re-create the remote peering to get it back to Initiated state.",
+                )
 
     @override
     def compose(self, put: Put, resource: Resource) -> None:
@@ -249,13 +267,44 @@ class Peerings(Kind):
         for other in self._other_side(resource):
             other.properties["peeringState"] = "Disconnected"
 
+    @override
+    def view(self, resource: Resource) -> Json:
+        """Show a peering with the address space of the network on its other side, as recorded."""
+        shown = super().view(resource)
+        remote = self.cloud.store.get(reference(resource.properties, "remoteVirtualNetwork"))
+        if remote is not None:
+            shown["properties"]["remoteAddressSpace"] = remote.properties["addressSpace"]
+        return shown
+
+    def _check_spaces(self, put: Put, remote: Resource) -> None:
+        """Refuse networks that overlap: the two of the peering, and those the near one is peered with already."""
+        near = self.cloud.store.get(put.rid.parent.key) if put.rid.parent is not None else None
+        if near is None:
+            return
+        others = [near]
+        for peering in self.cloud.store.within(near.key, PEERING):
+            peer = self.cloud.store.get(reference(peering.properties, "remoteVirtualNetwork"))
+            if peer is not None and peer.key != remote.key and peering.key != put.rid.key:
+                others.append(peer)
+        there = addressing.address_space(remote.properties, remote.id)
+        for other in others:
+            here = addressing.address_space(other.properties, other.id)
+            if any(one.version == two.version and one.overlaps(two) for one in here for two in there):
+                raise bad_request(
+                    "VnetAddressSpacesOverlap",
+                    f"Cannot create or update peering {put.rid}. Virtual networks {other.id} and {remote.id} cannot "
+                    "be peered because their address spaces overlap.",
+                )
+
     def _other_side(self, resource: Resource) -> list[Resource]:
-        remote = reference(resource.properties, "remoteVirtualNetwork").lower()
-        parent = resource.rid.parent
-        mine = parent.key if parent is not None else ""
+        return self._facing(resource.rid, reference(resource.properties, "remoteVirtualNetwork"))
+
+    def _facing(self, rid: ResourceId, remote: str) -> list[Resource]:
+        """The peerings of a remote network that lead back to the network of this one."""
+        mine = rid.parent.key if rid.parent is not None else ""
         return [
             other
-            for other in self.cloud.store.within(remote, PEERING)
+            for other in self.cloud.store.within(remote.lower(), PEERING)
             if reference(other.properties, "remoteVirtualNetwork").lower() == mine
         ]
 

@@ -10,7 +10,8 @@ NAMES = {kind: f"the-{kind.name.lower()}" for kind in Kind}
 
 def id_of(kind: Kind, group: str = GROUP) -> str:
     provider, *types = kind.value.split("/")
-    names = ["the-vm", "the-extension"] if kind is Kind.EXTENSION else [NAMES[kind]]
+    parents = {Kind.EXTENSION: [NAMES[Kind.VM]], Kind.PEERING: [NAMES[Kind.VNET]]}
+    names = [*parents.get(kind, []), NAMES[kind]]
     rest = "/".join(f"{each}/{name}" for each, name in zip(types, names, strict=True))
     return f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers/{provider}/{rest}"
 

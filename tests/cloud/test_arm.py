@@ -13,6 +13,7 @@ from lifecycle.cloud.arm_operations import LARGEST_TOKEN_BYTES, packed, unpacked
 from lifecycle.faults import AzureFault, Meaning, Overdue
 from lifecycle.model import Kind, Verb
 from lifecycle.ports import Accepted
+from tests.cloud.conftest import SUBSCRIPTION
 from tests.cloud.ids import BASTION, VM, id_of
 
 if TYPE_CHECKING:
@@ -67,12 +68,41 @@ async def test_every_kind_is_placed_and_deleted_by_its_own_address(azure: ArmAzu
     assert (delete.method, delete.path, delete.body) == ("DELETE", id_of(kind), None)
 
 
-@pytest.mark.parametrize("kind", Kind)
-async def test_every_kind_can_be_tagged(azure: ArmAzure, script: Script, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.PEERING])
+async def test_every_kind_but_a_networks_child_can_be_tagged(azure: ArmAzure, script: Script, kind: Kind) -> None:
     script.answer(200, {"tags": {"a": "b"}})
     assert (await azure.begin(Verb.TAG, kind, id_of(kind), {"tags": {"a": "b"}}, 0)).token is None
     (asked,) = script.asked
     assert (asked.method, asked.path, asked.body) == ("PATCH", id_of(kind), {"tags": {"a": "b"}})
+
+
+@pytest.mark.parametrize("kind", [Kind.BASTION, Kind.VNET])
+async def test_a_hub_that_is_not_ours_is_read_where_it_is_and_never_written(
+    azure: ArmAzure, script: Script, kind: Kind
+) -> None:
+    elsewhere = id_of(kind, "platform").replace(SUBSCRIPTION, "99999999-0000-0000-0000-000000000009")
+    script.answer(200, {"id": elsewhere})
+    assert await azure.look(kind, elsewhere) == {"id": elsewhere}
+    assert [(asked.method, asked.path) for asked in script.asked] == [("GET", elsewhere)]
+    for verb in (Verb.PUT, Verb.TAG, Verb.DELETE):
+        with pytest.raises(ValueError, match="not the id"):
+            await azure.begin(verb, kind, elsewhere, {}, 0)
+    assert len(script.asked) == 1
+
+
+async def test_nothing_but_a_hub_is_looked_at_outside_the_group(azure: ArmAzure, script: Script) -> None:
+    for kind in set(Kind) - {Kind.BASTION, Kind.VNET}:
+        with pytest.raises(ValueError, match="not the id"):
+            await azure.look(kind, id_of(kind, "platform"))
+    assert script.asked == []
+
+
+async def test_the_sessions_of_a_hub_that_is_not_ours_are_read_and_never_ended(azure: ArmAzure, script: Script) -> None:
+    elsewhere = id_of(Kind.BASTION, "platform")
+    script.answer(200, {"value": []})
+    assert await azure.sessions(elsewhere) == ()
+    with pytest.raises(ValueError, match="not the id"):
+        await azure.disconnect(elsewhere, ["s1"])
 
 
 @pytest.mark.parametrize(("verb", "action"), [(Verb.START, "start"), (Verb.DEALLOCATE, "deallocate")])

@@ -599,3 +599,27 @@ async def test_lists_are_paged_with_next_links(place: Place) -> None:
     assert names == [f"pip{index}" for index in range(5)]
     everywhere = [each.name async for each in place.network.public_ip_addresses.list_all()]
     assert everywhere == names
+
+
+async def test_a_peering_is_refused_without_its_other_network_over_one_that_overlaps_and_facing_a_dead_side(
+    place: Place,
+) -> None:
+    await place.ground()
+    for name, space in (("spoke", "10.9.0.0/16"), ("same", "10.9.4.0/24")):
+        body: Any = {"location": LOCATION, "properties": {"addressSpace": {"addressPrefixes": [space]}}}
+        await place.done(place.network.virtual_networks.begin_create_or_update(RESOURCE_GROUP, name, body), minutes=1)
+    peerings = place.network.virtual_network_peerings
+
+    def peered(here: str, there: str) -> Any:
+        remote: Any = {"properties": {"remoteVirtualNetwork": {"id": f"{NETWORK}/virtualNetworks/{there}"}}}
+        return peerings.begin_create_or_update(RESOURCE_GROUP, here, f"to-{there}", remote)
+
+    assert await code_of(peered("vnet", "nowhere")) == "InvalidResourceReference"
+    await place.done(peered("vnet", "spoke"), minutes=1)
+    assert await code_of(peered("vnet", "same")) == "VnetAddressSpacesOverlap"
+    assert await code_of(peered("same", "spoke")) == "VnetAddressSpacesOverlap"
+    await place.done(peered("spoke", "vnet"), minutes=1)
+    await place.done(peerings.begin_delete(RESOURCE_GROUP, "spoke", "to-vnet"), minutes=1)
+    assert await code_of(peered("spoke", "vnet")) == "RemotePeeringIsDisconnected"
+    await place.done(peered("vnet", "spoke"), minutes=1)
+    assert (await place.done(peered("spoke", "vnet"), minutes=1)).properties.peering_state == "Connected"

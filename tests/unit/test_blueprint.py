@@ -218,12 +218,6 @@ def test_the_way_out_is_an_explicit_choice(outbound: Outbound, *, implicit: bool
     assert (NAT in parts) is gateway
 
 
-def test_a_stack_that_uses_a_hub_has_no_door_of_its_own() -> None:
-    parts = parts_of(stack=replace(STACK, hub="hub"))
-    assert BASTION not in parts
-    assert ADDRESS not in parts
-
-
 WANTS = [
     (Level.OPEN, False, Want.PRESENT, Want.PRESENT, Want.PRESENT),
     (Level.WARM, False, Want.PRESENT, Want.PRESENT, Want.ABSENT),

@@ -15,6 +15,7 @@ from lifecycle.model import (
     BoxIntent,
     BoxStatus,
     Level,
+    Need,
     OpenSession,
     Operation,
     Policy,
@@ -283,10 +284,14 @@ def test_past_the_announced_limit_the_door_goes_though_nobody_can_tell() -> None
     assert verbs(decided(LONG, status=drained(silent), now=night - MINUTE)) == {}
 
 
+def need(until: datetime) -> dict[str, Need]:
+    return {"spoke": Need(until, "open: one")}
+
+
 def test_another_stacks_need_keeps_the_door() -> None:
     status = status_of(LONG, known=QUIET)
-    assert decided(LONG, status=status, needed_until=NOON + HOUR).parts[BASTION].want is Want.PRESENT
-    assert decided(LONG, status=status, needed_until=NOON).parts[BASTION].want is Want.ABSENT
+    assert decided(LONG, status=status, needs=need(NOON + HOUR)).parts[BASTION].want is Want.PRESENT
+    assert decided(LONG, status=status, needs=need(NOON)).parts[BASTION].want is Want.ABSENT
 
 
 def test_azures_own_shutdown_is_set_well_behind_our_own_or_not_at_all() -> None:

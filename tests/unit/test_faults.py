@@ -33,6 +33,7 @@ CODES = {
         InUseSubnetCannotBeDeleted PublicIPAddressCannotBeDeleted InUseNetworkSecurityGroupCannotBeDeleted NicInUse
         NicReservedForAnotherVm NetworkSecurityGroupNotCompliantForAzureBastionSubnet RetryableError
         RetryableErrorDueToAnotherOperation ReferencedResourceNotProvisioned AnotherOperationInProgress Conflict
+        RemotePeeringIsDisconnected
         ResourceGroupBeingDeleted CanceledAndSupersededDueToAnotherOperation DeploymentActiveAndUneditable""",
     Meaning.CAPACITY: """
         SkuNotAvailable AllocationFailed ZonalAllocationFailed GatewayAllocationFailed
@@ -40,7 +41,7 @@ CODES = {
     Meaning.QUOTA: "OperationNotAllowed ResourceQuotaExceeded QuotaExceeded PublicIPCountLimitReached",
     Meaning.PEOPLE: """
         RequestDisallowedByPolicy InvalidParameter LocationRequired PropertyChangeNotAllowed
-        VMExtensionProvisioningError""",
+        VMExtensionProvisioningError VnetAddressSpacesOverlap""",
     Meaning.ACCESS: "AuthorizationFailed LinkedAuthorizationFailed",
     Meaning.LOCKED: "ScopeLocked",
     Meaning.OPERATOR: """

@@ -24,6 +24,7 @@ ALLOWED = {
         for kind in (
             "Microsoft.Network/virtualNetworks",
             "Microsoft.Network/virtualNetworks/subnets",
+            "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",
             "Microsoft.Network/networkSecurityGroups",
             "Microsoft.Network/publicIPAddresses",
             "Microsoft.Network/natGateways",
@@ -46,6 +47,7 @@ ALLOWED = {
             "networkInterfaces",
         )
     ),
+    "Microsoft.Network/virtualNetworks/peer/action",
     "Microsoft.Network/bastionHosts/getactivesessions/action",
     "Microsoft.Network/bastionHosts/disconnectactivesessions/action",
     "Microsoft.Compute/virtualMachines/start/action",

@@ -16,7 +16,9 @@ from lifecycle.model import (
     Block,
     BoxIntent,
     BoxStatus,
+    HubSeen,
     Login,
+    Need,
     OpenMeter,
     OpenSession,
     Operation,
@@ -36,13 +38,14 @@ from lifecycle.rows import (
     from_cells,
     instant_of,
     instant_text,
+    need_of,
     range_key,
     row_of,
     stack_rows,
     status_row,
     to_cells,
 )
-from tests.examples import BOX, NOON, STACK, parts_of
+from tests.examples import BOX, NOON, STACK, at, parts_of
 from tests.strategies import box_intents, hostile_texts, operations, stack_statuses, week_instants
 
 stack_intents = st.builds(
@@ -180,13 +183,45 @@ def test_a_partition_is_sorted_into_what_it_is() -> None:
 def test_the_revision_changes_with_every_word_of_people_and_with_nothing_else() -> None:
     rows: dict[str, Row] = {
         "intent": row_of("intent", STACK, "1"), "box": row_of("box!one", BOX, "1"),
-        "need": Row("need!other", {}, "1"), "status": status_row(StackStatus(), "1"),
+        "status": status_row(StackStatus(), "1"),
     }  # fmt: skip
     before = rows_of(*rows.values()).revision
     for name, row in rows.items():
         changed: dict[str, Any] = {**rows, name: replace(row, etag="2")}
         assert (rows_of(*changed.values()).revision == before) is (name == "status")
     assert rows_of(*rows.values(), Row("disconnect!s1", {}, "1")).revision != before
+
+
+def test_a_need_is_news_when_it_asks_for_something_else_and_not_when_it_is_renewed() -> None:
+    need = Need(at("14:00"), "open: one", since_at=at("12:00"))
+    before = rows_of(row_of("intent", STACK, "1"), row_of("need!other", need, "1")).revision
+    for later, is_news in [
+        (replace(need, until=at("15:00"), reason="open: two"), False),
+        (replace(need, door=False), True),
+        (replace(need, vnet="/a/network"), True),
+        (replace(need, since_at=at("13:00")), True),
+    ]:
+        assert (rows_of(row_of("intent", STACK, "1"), row_of("need!other", later, "2")).revision != before) is is_news
+    assert rows_of(row_of("intent", STACK, "1")).revision != before
+
+
+@pytest.mark.parametrize(
+    "cells", [{}, {"until": "soon", "reason": ""}, {"until": "2026-11-23T14:00:00", "reason": ""}, {"schema": 99}]
+)
+def test_a_need_that_cannot_be_read_is_none(cells: dict[str, Any]) -> None:
+    assert need_of(Row("need!other", cells)) is None
+
+
+def test_a_need_is_kept_as_it_was_said() -> None:
+    need = Need(at("14:00"), "open: one", door=False, vnet="/a/network", since_at=at("12:00"))
+    assert need_of(row_of("need!other", need)) == need
+    assert need_of(Row("need!other", {"until": "2026-11-23T14:00:00Z", "reason": "x"})) == Need(at("14:00"), "x")
+
+
+def test_what_is_known_of_a_hub_is_kept() -> None:
+    seen = HubSeen("/a/network", "10.0.0.0/26", "Basic", {"10.0.0.0/16": "/a/network"})
+    status = StackStatus(hub=seen, needs={"spoke": Need(at("14:00"), "x")}, left_at=at("12:00"))
+    assert rows_of(status_row(status)).status.value == status
 
 
 def test_only_this_box_is_gone_and_not_an_earlier_one_of_its_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,9 @@ from lifecycle.model import Sku
 from lifecycle.settings import Settings, SettingsError, read
 from tests.examples import ENVIRONMENT as LEAST
 
+HOST = (
+    "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/hub/providers/Microsoft.Network/bastionHosts/b"
+)
 SECRET = "cGFzc3dvcmQtb2YtdGVhbXM="
 
 
@@ -138,3 +142,31 @@ def test_the_policy_cut_has_no_grace() -> None:
 
 def test_the_tags_of_the_house_are_taken() -> None:
     assert given(EXTRA_TAGS='{"cost-center": "42"}').estate.extra_tags == {"cost-center": "42"}
+
+
+def test_stacks_may_use_the_door_of_another_stack_or_of_a_bastion_that_is_not_ours() -> None:
+    assert given().hubs == {}
+    text = json.dumps({"a": {"hub": "shared"}, "b": {"hub": "main"}, "c": {"hub": HOST}, "shared": {}})
+    assert given(STACKS=text).hubs == {"a": "shared", "b": "main", "c": HOST, "shared": None}
+
+
+@pytest.mark.parametrize(
+    ("stacks", "said"),
+    [
+        ({"a": {"hub": "typo"}}, "the hub typo of a is not known"),
+        ({"a": {"hub": "a"}}, "a cannot be its own hub"),
+        ({"a": {"hub": "b"}, "b": {"hub": "main"}}, "the hub b of a uses a hub itself"),
+        ({"main": {"hub": HOST}, "b": {"hub": "main"}}, "the hub main of b uses a hub itself"),
+        ({"a": {"hub": "/subscriptions/x/bastionHosts/b"}}, "must be a stack or the ARM id of a Bastion"),
+        ({"a": {"hub": HOST.replace("bastionHosts", "virtualNetworks")}}, "must be a stack or the ARM id of a Bastion"),
+        ({f"a{number}": {"hub": "main"} for number in range(51)}, "51 stacks use the hub main; at most 50 may"),
+        ({"a": {"hbu": "main"}}, "must be a JSON object like"),
+        ({"a": "main"}, "must be a JSON object like"),
+        ({"A": {"hub": "main"}}, "must be a JSON object like"),
+        ({"a": {"hub": 1}}, "must be a JSON object like"),
+        ([], "must be a JSON object like"),
+    ],
+)
+def test_a_hub_that_cannot_be_one_is_refused_with_its_name(stacks: object, said: str) -> None:
+    (trouble,) = refused(STACKS=json.dumps(stacks))
+    assert said in trouble
