@@ -166,7 +166,7 @@ def decide(case: Case) -> Decision:
     }
     targets = {name: _spared(case, boxes[name], found) for name, found in targets.items()}
     levels = {name: _level_to_build(case, name, found, activities[name]) for name, found in targets.items()}
-    door = _door_wanted(case, levels, activities)
+    door = _door_wanted(case, levels, activities) or _door_tried_again(case, targets)
     closing = not door and (a_machine_is_on(status) if borrowed else can_be_inside(status))
     because = _because(targets, levels, door=door)
     standing = may_be_inside(status, borrowed=borrowed) and not leaving
@@ -213,8 +213,19 @@ def _level_to_build(case: Case, name: str, found: Target, use: Activity) -> Leve
     """
     login = case.status.blocks.get(box_key("login", name))
     no_login = login is not None and _cannot_be_had(login) and case.now < login.retry_at
-    no_door = any(part in DOOR and _cannot_be_had(block) for part, block in case.status.blocks.items())
+    no_door = bool(_refused_door(case))
     return min(found.level, Level.PARKED) if (no_door or no_login) and isinstance(use, Idle) else found.level
+
+
+def _refused_door(case: Case) -> list[Block]:
+    return [block for part, block in case.status.blocks.items() if part in DOOR and _cannot_be_had(block)]
+
+
+def _door_tried_again(case: Case, targets: Mapping[str, Target]) -> bool:
+    """Whether it is time for another try at a door that could not be had: it alone, the machines wait for it."""
+    refused = _refused_door(case)
+    asked = any(found.level is Level.OPEN for found in targets.values())
+    return asked and bool(refused) and all(block.retry_at <= case.now for block in refused)
 
 
 def _cannot_be_had(block: Block) -> bool:
@@ -429,6 +440,7 @@ def _look_again_at(
     instants += [step.until for step in steps if isinstance(step, Wait) and step.until]
     if _stands(status, parts):
         instants.append((status.looked_at or case.now) + LOOK_AT_ALL_EVERY)
+    instants += [block.retry_at for block in _refused_door(case) if block.retry_at > case.now]
     instants += [need.until for need in case.needs.values() if need.until > case.now]
     door = status.parts.get(BASTION)
     inhabited = case.hub is None or may_be_inside(status, borrowed=True)

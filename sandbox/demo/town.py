@@ -13,7 +13,7 @@ from lifecycle.cloud.tables import AzureTables
 from lifecycle.costs import Meter
 from sandbox.supervisor import Sandbox
 
-LONGEST_LEAP = timedelta(minutes=30)
+LONGEST_LEAP = timedelta(minutes=10)
 """One leap of the clock has a few real seconds for all that comes due in it."""
 _REFUSED = 400
 

@@ -69,6 +69,16 @@ async def test_a_machine_that_cannot_be_had_is_told_to_its_owner_and_keeps_no_ba
     await world.until_phase(ALICES, "ready", hours=3)
 
 
+async def test_a_door_that_cannot_be_had_is_tried_again_and_keeps_no_machine_running_meanwhile() -> None:
+    world = World(switches=Switches(bastions_per_region=0))
+    await world.ask(hours=24)
+    await world.until_phase(ALICES, "blocked", hours=1)
+    await world.pass_by(hours=3)
+    assert world.truth().get("vm.Standard_D2s_v5", 0.0) < 1
+    world.arm.switches.bastions_per_region = 10
+    await world.until_phase(ALICES, "ready", hours=3)
+
+
 async def test_a_door_that_people_take_away_in_the_portal_is_put_back() -> None:
     world = World()
     await world.ask(schedule="always", hours=24)
