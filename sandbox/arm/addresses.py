@@ -50,6 +50,10 @@ class PublicIps(Kind):
         properties = body["properties"]
         for name in ("ipConfiguration", "ipAddress"):
             properties.pop(name, None)
+        label = (properties.get("dnsSettings") or {}).get("domainNameLabel")
+        if label:
+            fqdn = f"{label}.{resource.location or put.location}.cloudapp.azure.com"
+            properties["dnsSettings"] = {**properties["dnsSettings"], "fqdn": fqdn}
         body["properties"] = {
             "resourceGuid": guid,
             "publicIPAddressVersion": "IPv4",
@@ -69,8 +73,9 @@ class PublicIps(Kind):
 
     @override
     def succeeded(self, resource: Resource, *, created: bool) -> None:
-        if resource.properties["publicIPAllocationMethod"] == "Static":
-            resource.private.setdefault("ipAddress", self._next_address())
+        known = "ipAddress" if resource.properties["publicIPAllocationMethod"] == "Static" else "dynamicAddress"
+        if known not in resource.private:
+            resource.private[known] = self._next_address()
         self.cloud.meters.settle(resource.id, self.cloud.now, "ip.standard")
 
     @override
@@ -98,12 +103,21 @@ class PublicIps(Kind):
     @override
     def view(self, resource: Resource) -> Json:
         shown = super().view(resource)
+        if resource.properties["publicIPAllocationMethod"] == "Dynamic" and self._held(resource):
+            shown["properties"]["ipAddress"] = resource.private["dynamicAddress"]
         if "ipAddress" in resource.private:
             shown["properties"]["ipAddress"] = resource.private["ipAddress"]
         for part, _ in self.cloud.store.users(resource):
             name = "natGateway" if "/natgateways/" in part.lower() else "ipConfiguration"
             shown["properties"][name] = {"id": part}
         return shown
+
+    def _held(self, resource: Resource) -> bool:
+        """Whether a dynamic address is held: by an interface of a machine that is not deallocated (recorded)."""
+        machines = [
+            machine for _, nic in self.cloud.store.users(resource) for _, machine in self.cloud.store.users(nic)
+        ]
+        return any(each.private.get("power") in ("running", "stopped") for each in machines)
 
     def linger(self, resource: Resource, part: str) -> None:
         """Go on refusing deletion for a while after the Bastion that held it is gone (reported)."""

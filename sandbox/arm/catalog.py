@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 _API_VERSIONS = ["2026-03-01", "2025-07-01", "2025-04-01", "2024-07-01", "2024-03-01", "2022-11-01", "2021-04-01"]
 
+# Types that hold no resources.
+_BESIDE = {
+    "Microsoft.Resources": ("resourceGroups",),
+    "Microsoft.Insights": ("metrics",),
+    "Microsoft.Network": ("locations/operations", "locations/operationResults"),
+    "Microsoft.Compute": ("locations/operations",),
+}
+
 
 def subscription(subscription_id: str) -> Json:
     """A subscription."""
@@ -53,24 +61,39 @@ def locations(subscription_id: str) -> list[Json]:
 
 def providers(cloud: Cloud, kinds: Mapping[str, Kind], subscription_id: str) -> list[Json]:
     """All providers with their types."""
-    by_name: dict[str, list[str]] = {"Microsoft.Resources": ["resourceGroups"], "Microsoft.Insights": ["metrics"]}
+    by_name = {name: dict.fromkeys(types, "None") for name, types in _BESIDE.items()}
     for kind in kinds.values():
         name, _, kind_name = kind.type.partition("/")
-        by_name.setdefault(name, []).append(kind_name)
+        by_name.setdefault(name, {})[kind_name] = _capabilities(kind)
     missing = {name.lower() for name in cloud.switches.unregistered_providers}
     return [
         {
             "id": f"/subscriptions/{subscription_id}/providers/{name}",
             "namespace": name,
             "resourceTypes": [
-                {"resourceType": each, "locations": list(REGIONS.values()), "apiVersions": _API_VERSIONS}
-                for each in types
+                {
+                    "resourceType": each,
+                    "locations": list(REGIONS.values()),
+                    "apiVersions": _API_VERSIONS,
+                    "capabilities": capabilities,
+                }
+                for each, capabilities in types.items()
             ],
             "registrationState": "NotRegistered" if name.lower() in missing else "Registered",
             "registrationPolicy": "RegistrationRequired",
         }
         for name, types in by_name.items()
     ]
+
+
+def _capabilities(kind: Kind) -> str:
+    """What may be done with a type's resources (recorded for Bastion hosts, networks and addresses)."""
+    if "/" in kind.type.partition("/")[2]:
+        return "None"
+    moves = "CrossResourceGroupResourceMove, "
+    if kind.key != "microsoft.network/bastionhosts":
+        moves += "CrossSubscriptionResourceMove, "
+    return f"{moves}SupportsTags, SupportsLocation"
 
 
 def compute_skus(cloud: Cloud) -> list[Json]:

@@ -50,6 +50,7 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
         "deallocate": (30, 120),
         "poweroff": (3, 20),
         "restart": (20, 60),
+        "redeploy": (90, 180),
     },
     "microsoft.compute/virtualmachines/extensions": {
         "create": (18, 60),

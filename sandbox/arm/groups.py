@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sandbox.arm import durations
@@ -91,6 +92,10 @@ class Groups:
         if group.state != "Deleting":
             group.state = "Deleting"
             duration = durations.draw(self.cloud.rng, self.cloud.switches, GROUP, "delete")
+            order = self._order()
+            for place, kind in enumerate(order, start=1):
+                due = self.cloud.now + duration * place / (len(order) + 1)
+                self.cloud.timeline.at(due, partial(self._empty, group, kind))
             self.cloud.timeline.at(self.cloud.now + duration, lambda: self._gone(group))
         job = {"jobId": f"RESOURCEGROUPDELETIONJOB-{group.name.upper()}", "jobLocation": group.location}
         token = base64.urlsafe_b64encode(json.dumps(job, separators=(",", ":")).encode()).decode().rstrip("=")
@@ -109,12 +114,23 @@ class Groups:
         return Response(200)
 
     def _gone(self, group: Group) -> None:
-        # Networks go last: what stands in them goes first, as the service orders it.
-        for kind in sorted(self.kinds.values(), key=lambda each: each.key.endswith("virtualnetworks")):
-            for resource in self.cloud.store.within(group.key, kind.key):
-                if self.cloud.store.get(resource.key) is resource:
-                    kind.remove(resource)
+        for kind in self._order():
+            self._empty(group, kind)
         self.cloud.store.groups.pop(group.key, None)
+
+    def _order(self) -> list[Kind]:
+        """The types that stand in a group on their own, networks last.
+
+        What stands in them goes first, one type after the other while the group is still there (recorded: its
+        machine and interface were gone when it was not).
+        """
+        located = [kind for kind in self.kinds.values() if kind.located]
+        return sorted(located, key=lambda each: each.key.endswith("virtualnetworks"))
+
+    def _empty(self, group: Group, kind: Kind) -> None:
+        for resource in self.cloud.store.within(group.key, kind.key):
+            if self.cloud.store.get(resource.key) is resource:
+                kind.remove(resource)
 
 
 def shown(group: Group) -> Json:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sandbox.arm.images import generation, os_name, os_version
+
 if TYPE_CHECKING:
     from sandbox.arm.cloud import Cloud
     from sandbox.arm.store import Resource
@@ -41,7 +43,11 @@ def instance_view(cloud: Cloud, machine: Resource) -> Json:
     power = str(machine.private.get("power", ""))
     if power in _POWER_TEXT:
         statuses.append({"code": f"PowerState/{power}", "level": "Info", "displayStatus": _POWER_TEXT[power]})
-    shown: Json = {"disks": _disks(machine, changed_at), "hyperVGeneration": "V2", "statuses": statuses}
+    shown: Json = {
+        "disks": _disks(machine, changed_at),
+        "hyperVGeneration": generation(_image(machine)),
+        "statuses": statuses,
+    }
     if power in ("running", "stopped"):
         shown = {**_inside(cloud, machine, changed_at), **shown}
     return shown
@@ -55,31 +61,55 @@ def _inside(cloud: Cloud, machine: Resource, changed_at: str) -> Json:
         "message": "Guest Agent is running",
         "time": changed_at,
     }
-    agent = {"vmAgentVersion": "2.15.0.1", "statuses": [ready], "extensionHandlers": []}
-    name = machine.properties.get("osProfile", {}).get("computerName", machine.rid.name)
     extensions = cloud.store.within(machine.key, _EXTENSION)
-    return {
-        "computerName": name,
-        "osName": "ubuntu",
-        "osVersion": "22.04",
+    handlers = [_handler(each) for each in extensions if each.state != "Creating"]
+    agent = {"vmAgentVersion": "2.15.0.1", "statuses": [ready], "extensionHandlers": handlers}
+    image = _image(machine)
+    shown: Json = {
+        "computerName": machine.properties.get("osProfile", {}).get("computerName", machine.rid.name),
+        "osName": os_name(image),
+        "osVersion": os_version(image),
         "vmAgent": agent,
-        "extensions": [_extension(each) for each in extensions],
     }
+    if extensions:
+        shown["extensions"] = [_extension(each) for each in extensions]
+    return shown
+
+
+def _image(machine: Resource) -> Json:
+    return dict(machine.properties.get("storageProfile", {}).get("imageReference") or {})
+
+
+def _installed(extension: Resource) -> str:
+    """The handler's full version: of "1.5" that was asked for, what is installed is a release of it."""
+    return f"{extension.properties.get('typeHandlerVersion')}.1"
+
+
+def _handler(extension: Resource) -> Json:
+    status = {
+        "code": "ProvisioningState/succeeded",
+        "level": "Info",
+        "displayStatus": "Ready",
+        "message": "Plugin enabled",
+    }
+    kind = f"{extension.properties.get('publisher')}.{extension.properties.get('type')}"
+    return {"type": kind, "typeHandlerVersion": _installed(extension), "status": status}
 
 
 def _extension(extension: Resource) -> Json:
     properties = extension.properties
+    status: Json = {
+        "code": f"ProvisioningState/{extension.state.lower()}",
+        "level": "Error" if extension.state == "Failed" else "Info",
+        "displayStatus": _PROVISIONING_TEXT[extension.state],
+    }
+    if extension.state == "Succeeded":
+        status["message"] = "Enable succeeded."
     return {
         "name": extension.rid.name,
         "type": f"{properties.get('publisher')}.{properties.get('type')}",
-        "typeHandlerVersion": properties.get("typeHandlerVersion"),
-        "statuses": [
-            {
-                "code": f"ProvisioningState/{extension.state.lower()}",
-                "level": "Error" if extension.state == "Failed" else "Info",
-                "displayStatus": _PROVISIONING_TEXT[extension.state],
-            }
-        ],
+        "typeHandlerVersion": _installed(extension),
+        "statuses": [status],
     }
 
 

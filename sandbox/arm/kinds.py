@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from sandbox.arm import durations
-from sandbox.arm.errors import another_operation, preempted
+from sandbox.arm.errors import another_operation, preempted, resource_not_found
 from sandbox.arm.operations import COMPUTE, NETWORK, Operation
+from sandbox.arm.vintage import as_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
     from sandbox.arm.cloud import Cloud
+    from sandbox.arm.errors import ArmError
     from sandbox.arm.ids import ResourceId
     from sandbox.arm.store import Resource, Use
     from sandbox.arm.wire import Json, Request, Response
@@ -128,6 +130,18 @@ class Kind:
         shown["properties"] = {"provisioningState": resource.state, **body.get("properties", {})}
         return shown
 
+    def shown(self, resource: Resource, version: str) -> Json:
+        """The body as an api-version shows it."""
+        return as_of(version, self.key, self.view(resource))
+
+    def notifies(self, verb: str, version: str) -> bool:  # noqa: ARG002 - a hook
+        """Whether an operation announces Azure-AsyncNotification; the api-version may decide it."""
+        return self.notify
+
+    def absent(self, rid: ResourceId) -> ArmError:
+        """The 404 of a resource that is not there."""
+        return resource_not_found(rid)
+
     def patch(self, resource: Resource, body: Json) -> None:
         """Apply a PATCH: on the network side, tags alone."""
         if "tags" in body:
@@ -168,6 +182,7 @@ class Kind:
         ended: Callable[[Operation], None],
     ) -> Operation:
         """Start an operation on a resource; a fate that a fault chose may change how it ends."""
+        version = request.query.get("api-version", "")
         operation = Operation(
             id=self.cloud.guid(),
             provider=self.provider,
@@ -175,10 +190,10 @@ class Kind:
             verb=verb,
             resource=resource.id,
             location=self.location_of(resource),
-            api_version=request.query.get("api-version", ""),
+            api_version=version,
             base=request.base,
             started_at=self.cloud.now,
-            notify=self.notify,
+            notify=self.notifies(verb, version),
         )
         family = self.family(resource.rid)
         resource.operation = operation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sandbox.arm import images
 from sandbox.arm.disks import DISK
 from sandbox.arm.errors import ArmError, bad_request, invalid_parameter
 from sandbox.arm.governance import CORES
@@ -23,6 +24,11 @@ _FIXED = (("osProfile", "adminUsername"), ("osProfile", "computerName"), ("stora
 def size_of(properties: Json) -> str:
     """The VM size."""
     return str((properties.get("hardwareProfile") or {}).get("vmSize", ""))
+
+
+def has_managed_disk(properties: Json) -> bool:
+    """Whether the OS disk is a resource of its own, and not a blob in a storage account."""
+    return not properties["storageProfile"]["osDisk"].get("vhd")
 
 
 def interfaces(properties: Json) -> list[Json]:
@@ -148,13 +154,8 @@ def _storage(properties: Json, before: Json) -> Json:
     image = dict(storage.get("imageReference") or had.get("imageReference") or {})
     if image and "exactVersion" not in image:
         version = image.get("version", "latest")
-        image["exactVersion"] = "22.04.202601010" if version == "latest" else version
+        image["exactVersion"] = f"{images.os_version(image)}.202601010" if version == "latest" else version
     asked, was = storage.get("osDisk") or {}, had.get("osDisk", {})
-    managed = {
-        "storageAccountType": "Standard_LRS",
-        **was.get("managedDisk", {}),
-        **(asked.get("managedDisk") or {}),
-    }
     disk = {
         "osType": "Linux",
         "createOption": "FromImage",
@@ -163,8 +164,13 @@ def _storage(properties: Json, before: Json) -> Json:
         "diskSizeGB": 30,
         **was,
         **asked,
-        "managedDisk": managed,
     }
+    if not disk.get("vhd"):
+        disk["managedDisk"] = {
+            "storageAccountType": "Standard_LRS",
+            **was.get("managedDisk", {}),
+            **(asked.get("managedDisk") or {}),
+        }
     return {"dataDisks": [], **had, **storage, "imageReference": image, "osDisk": disk}
 
 

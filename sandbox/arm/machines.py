@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
@@ -10,17 +11,21 @@ from sandbox.arm import machine_rules
 from sandbox.arm.cloud import TENANT
 from sandbox.arm.compute import ComputeKind
 from sandbox.arm.disks import make_os_disk
+from sandbox.arm.errors import ArmError
 from sandbox.arm.governance import CORES
 from sandbox.arm.instance_view import instance_view
 from sandbox.arm.kinds import Put, sent
 from sandbox.arm.nics import NIC, NetworkInterfaces
+from sandbox.arm.vintage import POWER_NOTIFIES
 from sandbox.arm.wire import Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import timedelta
+    from datetime import datetime
 
+    from sandbox.arm.cloud import Cloud
     from sandbox.arm.ids import ResourceId
+    from sandbox.arm.kinds import Kind
     from sandbox.arm.operations import Operation
     from sandbox.arm.store import Resource, Use
     from sandbox.arm.wire import Json, Request
@@ -32,9 +37,13 @@ _RUNNING, _STOPPED, _DEALLOCATED = "running", "stopped", "deallocated"
 _POWER: dict[str, tuple[str, str, int, tuple[int, ...]]] = {
     "start": ("starting", _RUNNING, 10, ()),
     "restart": ("running", _RUNNING, 0, ()),
+    "redeploy": ("running", _RUNNING, 0, ()),
     "poweroff": ("stopping", _STOPPED, 0, ()),
     "deallocate": ("deallocating", _DEALLOCATED, 10, (35,)),
 }
+
+# Just after a machine was deleted the provider itself answers, later ARM does (recorded; for how long is not known).
+_REMEMBERED = timedelta(seconds=60)
 
 
 class VirtualMachines(ComputeKind):
@@ -45,6 +54,10 @@ class VirtualMachines(ComputeKind):
     children: ClassVar[tuple[str, ...]] = (EXTENSION,)
     put_retry: ClassVar[int] = 10
     put_polls: ClassVar[tuple[int, ...]] = (35,)
+
+    def __init__(self, cloud: Cloud, kinds: Mapping[str, Kind]) -> None:
+        super().__init__(cloud, kinds)
+        self._gone_at: dict[str, datetime] = {}
 
     @override
     def uses(self, rid: ResourceId, body: Json) -> Iterable[Use]:
@@ -97,7 +110,8 @@ class VirtualMachines(ComputeKind):
     @override
     def succeeded(self, resource: Resource, *, created: bool) -> None:
         if created:
-            make_os_disk(self, resource)
+            if machine_rules.has_managed_disk(resource.properties):
+                make_os_disk(self, resource)
             resource.private["power"] = _RUNNING
             resource.private["changed_at"] = self.cloud.now
             self.cloud.store.use(resource, self.uses(resource.rid, resource.body))
@@ -117,7 +131,15 @@ class VirtualMachines(ComputeKind):
         self.cloud.sessions.end_where("machine", resource.key, "the machine was deleted")
 
     @override
+    def absent(self, rid: ResourceId) -> ArmError:
+        gone_at = self._gone_at.get(rid.key)
+        if gone_at is not None and self.cloud.now < gone_at + _REMEMBERED:
+            return ArmError(404, "NotFound", "The entity was not found in this Azure location.")
+        return super().absent(rid)
+
+    @override
     def removed(self, resource: Resource) -> None:
+        self._remember(resource)
         self.cloud.sessions.end_where("machine", resource.key, "the machine was deleted")
         self._stop_meter(resource)
         cores = CORES[machine_rules.size_of(resource.properties)]
@@ -138,9 +160,9 @@ class VirtualMachines(ComputeKind):
         shown["etag"] = resource.etag
         return shown
 
-    def expanded(self, resource: Resource) -> Json:
+    def expanded(self, resource: Resource, version: str) -> Json:
         """The body with `$expand=instanceView`."""
-        shown = self.view(resource)
+        shown = self.shown(resource, version)
         shown["properties"]["instanceView"] = instance_view(self.cloud, resource)
         return shown
 
@@ -150,6 +172,10 @@ class VirtualMachines(ComputeKind):
         if "identity" in body:
             resource.body["identity"] = dict(body["identity"] or {})
             self._identify(resource)
+
+    @override
+    def notifies(self, verb: str, version: str) -> bool:
+        return version >= POWER_NOTIFIES if verb in _POWER else self.notify
 
     @override
     def actions(self) -> Mapping[str, Callable[[Resource, Request], Response]]:
@@ -214,6 +240,12 @@ class VirtualMachines(ComputeKind):
     def _interfaces(self, resource: Resource) -> list[Resource]:
         found = [self.cloud.store.get(str(each.get("id"))) for each in machine_rules.interfaces(resource.properties)]
         return [nic for nic in found if nic is not None]
+
+    def _remember(self, resource: Resource) -> None:
+        self._gone_at.pop(resource.key, None)
+        self._gone_at[resource.key] = self.cloud.now
+        while self.cloud.now >= next(iter(self._gone_at.values())) + _REMEMBERED:
+            del self._gone_at[next(iter(self._gone_at))]
 
     def _nics(self) -> NetworkInterfaces:
         kind = self.kinds[NIC]

@@ -76,7 +76,10 @@ class NetworkInterfaces(Kind):
         properties = body["properties"]
         for name in ("virtualMachine", "macAddress", "primary"):
             properties.pop(name, None)
-        sent_dns = properties.pop("dnsSettings", None) or {}
+        sent_dns = dict(properties.pop("dnsSettings", None) or {})
+        sent_dns.pop("internalFqdn", None)
+        if sent_dns.get("internalDnsNameLabel"):
+            sent_dns["internalFqdn"] = f"{sent_dns['internalDnsNameLabel']}.{suffix}"
         configurations = properties.pop("ipConfigurations")
         self._give_back(resource)
         body["properties"] = {
@@ -96,8 +99,13 @@ class NetworkInterfaces(Kind):
             "hostedWorkloads": [],
             "tapConfigurations": [],
             "nicType": "Standard",
+            "disableTcpStateTracking": False,
+            "allowPort25Out": True,
+            "auxiliaryMode": "None",
+            "auxiliarySku": "None",
             **properties,
         }
+        body["kind"] = "Regular"
         resource.body = body
 
     @override

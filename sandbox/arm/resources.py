@@ -24,6 +24,7 @@ from sandbox.arm.kinds import COMPUTE, Kind, Put
 from sandbox.arm.machines import VirtualMachines
 from sandbox.arm.shapes import check_shape
 from sandbox.arm.store import Resource
+from sandbox.arm.vintage import MACHINE_ETAG_HEADER
 from sandbox.arm.wire import Response, json_response
 
 if TYPE_CHECKING:
@@ -63,10 +64,10 @@ class Resources:
                 headers["Retry-After"] = str(kind.put_retry)
         kind.accepted(put, resource, created=created)
         status = 202 if kind.put_location else 201 if created else 200
-        shown = json_response(status, kind.view(resource), headers)
-        if kind.provider == COMPUTE and resource.etag:
-            shown.headers["ETag"] = resource.etag
-        return shown
+        shown = kind.shown(resource, put.api_version)
+        if kind.provider == COMPUTE:
+            headers.update(_etag(kind, shown, put.api_version))
+        return json_response(status, shown, headers)
 
     def patch(self, kind: Kind, rid: ResourceId, request: Request) -> Response:
         """Change tags (and, on a machine, its identity) at once; a machine's properties as a PUT would."""
@@ -81,15 +82,15 @@ class Resources:
         kind.patch(resource, body)
         self.cloud.governance.apply_policies(rid, resource.body)
         kind.touch(resource)
-        return self._shown(kind, resource)
+        return self._shown(kind, resource, request)
 
     def get(self, kind: Kind, rid: ResourceId, request: Request) -> Response:
         """Show one resource."""
         resource = self.found(kind, rid)
         expand = request.query.get("$expand", "").lower()
         if expand == "instanceview" and isinstance(kind, VirtualMachines):
-            return json_response(200, kind.expanded(resource))
-        return self._shown(kind, resource)
+            return json_response(200, kind.expanded(resource, request.query["api-version"]))
+        return self._shown(kind, resource, request)
 
     def delete(self, kind: Kind, rid: ResourceId, request: Request) -> Response:
         """Begin the deletion of a resource; 204 when there is none."""
@@ -133,7 +134,7 @@ class Resources:
             if self.cloud.store.get(parent.key) is None:
                 raise resource_not_found(parent)
             raise entity_not_found(str(self._spelled(kind, rid)))
-        raise resource_not_found(self._spelled(kind, rid))
+        raise kind.absent(self._spelled(kind, rid))
 
     # The steps of a PUT.
 
@@ -250,10 +251,10 @@ class Resources:
             names = (*parent.rid.names, rid.name)
         return ResourceId(group.subscription, group.name, kind.type, names)
 
-    def _shown(self, kind: Kind, resource: Resource) -> Response:
-        shown = kind.view(resource)
-        etag = shown.get("etag")
-        return json_response(200, shown, {"ETag": str(etag)} if etag else {})
+    def _shown(self, kind: Kind, resource: Resource, request: Request) -> Response:
+        version = request.query["api-version"]
+        shown = kind.shown(resource, version)
+        return json_response(200, shown, _etag(kind, shown, version))
 
 
 def _body(request: Request) -> Json:
@@ -270,6 +271,14 @@ def _merged(whole: Json, change: Json) -> Json:
         for name, value in change.items()
     }
     return {name: value for name, value in {**whole, **parts}.items() if value is not None}
+
+
+def _etag(kind: Kind, shown: Json, version: str) -> dict[str, str]:
+    """The etag header of a body: a machine has one in newer versions only."""
+    etag = shown.get("etag")
+    if not etag or (kind.provider == COMPUTE and version < MACHINE_ETAG_HEADER):
+        return {}
+    return {"ETag": str(etag)}
 
 
 def _check_location(kind: Kind, rid: ResourceId, body: Json, current: Resource | None) -> None:

@@ -149,13 +149,13 @@ class Routes:
         top = request.query.get("$top", "")
         size = min(size, int(top)) if top.isdigit() and int(top) > 0 else size
         page = resources[skip : skip + size]
-        shown = [self._kinds[each.kind].view(each) for each in page]
+        version = request.query["api-version"]
+        shown = [self._kinds[each.kind].shown(each, version) for each in page]
         if brief:
             keys = ("id", "name", "type", "location", "tags", "sku", "managedBy", "identity")
             shown = [{key: each[key] for key in keys if key in each} for each in shown]
         body: Json = {"value": shown}
         if skip + size < len(resources):
-            version = request.query["api-version"]
             rest = "".join(
                 f"&{name}={quote(request.query[name])}" for name in ("$top", "$filter") if name in request.query
             )

@@ -13,6 +13,7 @@ from sandbox.arm.ids import ResourceId
 from sandbox.arm.kinds import Kind, Put, kept, reference, sent
 from sandbox.arm.nsgs import rules_of
 from sandbox.arm.store import Resource
+from sandbox.arm.vintage import POLICIES_DISABLED, SUBNET_NOTIFIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -128,7 +129,10 @@ class Subnets(Kind):
     operation_name: ClassVar[str] = "Subnet"
     located: ClassVar[bool] = False
     listed: ClassVar[bool] = False
-    notify: ClassVar[bool] = False
+
+    @override
+    def notifies(self, verb: str, version: str) -> bool:
+        return version >= SUBNET_NOTIFIES
 
     @override
     def family(self, rid: ResourceId) -> str:
@@ -160,10 +164,12 @@ class Subnets(Kind):
             properties.setdefault("defaultOutboundAccess", before["defaultOutboundAccess"])
         elif put.api_version >= _PRIVATE_BY_DEFAULT and not before:
             properties.setdefault("defaultOutboundAccess", False)
+        older = put.api_version < POLICIES_DISABLED
         resource.body = {
             "properties": {
+                "ipamPoolPrefixAllocations": [],
                 "delegations": [],
-                "privateEndpointNetworkPolicies": "Disabled",
+                "privateEndpointNetworkPolicies": "Enabled" if older else "Disabled",
                 "privateLinkServiceNetworkPolicies": "Enabled",
                 **properties,
             }
