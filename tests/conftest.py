@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
+from sandbox.arm.traffic import Traffic
+from tests.specs import openapi
+from tests.specs.watch import Watch
+
 settings.register_profile("timeless", deadline=None)
 settings.load_profile("timeless")
+
+KEPT = "SANDBOX_KEEP_TRAFFIC"
+WATCH = Watch()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Look at all that any simulator answers, here or in a process that a test starts."""
+    if openapi.present():
+        Traffic.watchers.append(WATCH.see)
+        folder = tempfile.TemporaryDirectory(prefix="traffic-")
+        config.add_cleanup(folder.cleanup)
+        os.environ[KEPT] = folder.name
+
+
+@pytest.fixture(autouse=True)
+def nothing_answered_but_what_microsoft_declares() -> Iterator[None]:
+    """Fail a test whose simulator said what neither the OpenAPI files nor the SDK's models allow."""
+    yield
+    for file in Path(os.environ[KEPT]).glob("*.jsonl") if KEPT in os.environ else ():
+        WATCH.judge(map(json.loads, file.read_text("utf-8").splitlines()))
+        file.unlink()
+    wrong = WATCH.taken()
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from sandbox.clock import Clock
 if TYPE_CHECKING:
     import ssl
 
+    from sandbox.arm.traffic import Traffic
+
 _LOOPBACK = "127.0.0.1"
 
 
@@ -32,7 +35,18 @@ def main() -> None:
     doors = [_Door(f"http://{_LOOPBACK}:{options.port}", options.port)]
     if options.tls_port is not None:
         doors.append(_secure(options.tls_port, options.certificate_directory))
-    asyncio.run(_serve(web.AppRunner(application(arm, clock, options.host_url)), doors))
+    try:
+        asyncio.run(_serve(web.AppRunner(application(arm, clock, options.host_url)), doors))
+    finally:
+        if options.keep_traffic is not None:
+            _keep(arm.traffic, options.keep_traffic)
+
+
+def _keep(traffic: Traffic, folder: Path) -> None:
+    """Leave the last exchanges behind, one line of JSON each, in a file of this process, which is whole or not there."""
+    part = folder / f"traffic-{os.getpid()}.part"
+    part.write_text("".join(f"{line}\n" for line in traffic.lines()), "utf-8")
+    part.rename(part.with_suffix(".jsonl"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--speed", type=float, default=60.0, help="simulated seconds per real second")
     parser.add_argument("--seed", type=int, default=0, help="where everything random comes from")
     parser.add_argument("--start", type=parse_instant, help="the first instant, ISO 8601 with a zone; default now")
+    parser.add_argument(
+        "--keep-traffic",
+        type=Path,
+        default=os.environ.get("SANDBOX_KEEP_TRAFFIC"),
+        help="a folder to leave the last exchanges in, at the end; default $SANDBOX_KEEP_TRAFFIC, else nowhere",
+    )
     parser.add_argument("--host-url", help="where the app's Functions host listens, to hop with the clock")
     return parser.parse_args()
 

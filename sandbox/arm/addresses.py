@@ -156,7 +156,7 @@ class NatGateways(Kind):
         body = sent(put)
         body["properties"].pop("subnets", None)
         body["properties"] = {"resourceGuid": guid, "idleTimeoutInMinutes": 4, **body["properties"]}
-        body.setdefault("sku", {"name": "Standard", "tier": "Regional"})
+        body.setdefault("sku", {"name": "Standard"})
         resource.body = body
 
     @override

@@ -32,6 +32,11 @@ class Disks(ComputeKind):
         return "Updating"
 
     @override
+    def check(self, put: Put) -> None:
+        if put.current is None and not (put.properties.get("creationData") or {}).get("createOption"):
+            raise ArmError(400, "InvalidParameter", "Required parameter 'creationData.createOption' is missing (null).")
+
+    @override
     def compose(self, put: Put, resource: Resource) -> None:
         body = sent(put)
         sku = {"name": "Standard_LRS", **(body.pop("sku", None) or {})}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sandbox.arm.wire import stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from sandbox.arm.wire import Request, Response
@@ -44,7 +44,9 @@ class Exchange:
 
 
 class Traffic:
-    """The last 20,000 exchanges."""
+    """The last 20,000 exchanges; `watchers` see each one of every simulator in this process."""
+
+    watchers: ClassVar[list[Callable[[Exchange], None]]] = []
 
     def __init__(self) -> None:
         self._kept: deque[Exchange] = deque(maxlen=_KEPT)
@@ -54,7 +56,10 @@ class Traffic:
 
     def record(self, at: datetime, request: Request, response: Response) -> None:
         """Keep an exchange; its headers are not shown, so no credential is."""
-        self._kept.append(Exchange(at, request, response))
+        exchange = Exchange(at, request, response)
+        self._kept.append(exchange)
+        for watch in self.watchers:
+            watch(exchange)
 
     def lines(self) -> Iterator[str]:
         """All exchanges kept, oldest first, one JSON text each."""

@@ -37,6 +37,13 @@ _SINCE: dict[str, tuple[tuple[str, str], ...]] = {
         ("2021-11-01", "properties.osProfile.linuxConfiguration.patchSettings.assessmentMode"),
     ),
 }
+# What was recorded up to one api-version and is in no OpenAPI file from the given one on.
+_UNTIL: dict[str, tuple[tuple[str, str], ...]] = {
+    "microsoft.network/networkinterfaces": (
+        ("2024-03-01", "properties.allowPort25Out"),
+        ("2024-03-01", "kind"),
+    ),
+}
 _NEWEST = {kind: max(since for since, _ in lines) for kind, lines in _SINCE.items()}
 # A network shows its subnets, so it is as young as they are.
 _WITH_SUBNETS = "microsoft.network/virtualnetworks"
@@ -53,6 +60,9 @@ MACHINE_ETAG_HEADER = "2024-11-01"
 
 def as_of(version: str, kind: str, shown: Json) -> Json:
     """Take from a body, which may be changed, what its api-version does not have; `kind` is in lower case."""
+    for until, path in _UNTIL.get(kind, ()):
+        if version >= until:
+            shown = _without(shown, path.split("."))
     if version >= _NEWEST.get(kind, ""):
         return shown
     if kind == _WITH_SUBNETS:

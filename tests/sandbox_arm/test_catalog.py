@@ -84,7 +84,8 @@ async def test_tags_are_merged_replaced_and_removed(place: Place) -> None:
 
 async def test_a_disk_can_be_made_tagged_and_deleted_on_its_own(place: Place) -> None:
     path = f"{COMPUTE}/disks/data"
-    body = {"location": LOCATION, "sku": {"name": "Premium_LRS"}, "properties": {"diskSizeGB": 32}}
+    properties = {"diskSizeGB": 32, "creationData": {"createOption": "Empty"}}
+    body = {"location": LOCATION, "sku": {"name": "Premium_LRS"}, "properties": properties}
     made = await place.send("PUT", path, body)
     assert made.status_code == 202
     assert {"Azure-AsyncOperation", "Location"} <= set(made.headers)
