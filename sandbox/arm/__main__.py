@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _keep(traffic: Traffic, folder: Path) -> None:
-    """Leave the last exchanges behind, one line of JSON each, in a file of this process, which is whole or not there."""
+    """Leave the last exchanges behind, one line of JSON each, in a file that is whole or not there."""
     part = folder / f"traffic-{os.getpid()}.part"
     part.write_text("".join(f"{line}\n" for line in traffic.lines()), "utf-8")
     part.rename(part.with_suffix(".jsonl"))
