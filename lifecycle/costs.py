@@ -1,27 +1,44 @@
 """From meters to a bill: whose time it was, what it cost, and between which bounds the truth lies.
 
-Time is counted in whole microseconds and money in exact fractions until the very end, where the rows of a report are
-rounded so that they add up to their total. So every grouping of the same facts has the same sum.
+Time is counted in whole microseconds and money in whole billionths of a millidollar (``PICO``), both summed from the
+same finest cells: a day's time of one meter, borne by one box. So every grouping of the same facts has the same sum,
+and sums of days that were stored may be added to sums of days that were not.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple, TypeVar
 
-from lifecycle.meters import Meter, Tenancy, once
+from lifecycle.meters import Books, Connection, Meter, Start, Tenancy, once, tenants_once
 from lifecycle.model import require_aware
-from lifecycle.prices import PriceBook
+from lifecycle.prices import Price, PriceBook
 from lifecycle.walltime import midnight
 
-__all__ = ["GROUPINGS", "UNATTRIBUTED", "CostRow", "Meter", "Quantum", "Tenancy", "always_on", "report"]
+__all__ = [
+    "GROUPINGS",
+    "UNATTRIBUTED",
+    "Amount",
+    "CostRow",
+    "Meter",
+    "Quantum",
+    "Rule",
+    "Tenancy",
+    "Whose",
+    "always_on",
+    "cells",
+    "grouped",
+    "report",
+    "rows",
+]
 
 GROUPINGS = ("day", "stack", "box", "owner", "team", "meter")
 UNATTRIBUTED = "unattributed"
@@ -31,6 +48,7 @@ _TICK = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1) // _TICK
 _PLACES = 9
 """Rows are rounded to a billionth of an hour or dollar, their running sum upwards: a bill is never below the truth."""
+PICO = 10**12
 
 
 class Quantum(StrEnum):
@@ -38,6 +56,58 @@ class Quantum(StrEnum):
 
     SECOND = "second"
     HOUR = "hour"  # every begun hour of a meter's whole interval
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """By which of the rules that nobody documents a bill is made."""
+
+    quantum: Quantum = Quantum.SECOND
+    start: Start = Start.UNKNOWN
+
+
+class Whose(NamedTuple):
+    """Who bears a cell, and what of; box, owner and team are empty where it is nobody's."""
+
+    stack: str
+    box: str
+    owner: str
+    team: str
+    meter: str
+
+    def named(self, by: str) -> str:
+        """Name the key of a grouping. Raises ValueError for one that is none."""
+        match by:
+            case "stack":
+                return self.stack
+            case "meter":
+                return self.meter
+            case "box":
+                return f"{self.stack}/{self.box}" if self.box else UNATTRIBUTED
+            case "owner":
+                return self.owner or UNATTRIBUTED
+            case "team":
+                return self.team or UNATTRIBUTED
+            case _:
+                raise ValueError(f"{by} is no grouping; there are {', '.join(GROUPINGS)}")
+
+
+class Amount(NamedTuple):
+    """Microseconds and 10^-12 USD, of the wide and of the narrow end; ``unpriced`` microseconds have no price."""
+
+    ticks: int = 0
+    least_ticks: int = 0
+    pico: int = 0
+    least_pico: int = 0
+    unpriced: int = 0
+
+    def plus(self, other: Amount) -> Amount:
+        """Add two amounts."""
+        return Amount(*(one + two for one, two in zip(self, other, strict=True)))
+
+
+Cells = Mapping[tuple[str, Whose], Amount]
+"""Amounts by day (of some zone, ISO) and by who bears them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +128,8 @@ class CostRow:
     unpriced: bool = False
 
 
-_Usage = Mapping[str, Counter[str]]
-"""Microseconds by the report's key and by meter."""
-
-_Keys = Callable[[Meter, datetime], Sequence[str]]
-"""Who shares a meter's time at an instant, in equal parts."""
+_Interval = tuple[datetime, datetime]
+Span = TypeVar("Span", Tenancy, Connection)
 
 
 def report(
@@ -76,20 +143,98 @@ def report(
     quantum: str,
     *,
     zone: tzinfo,
+    connections: Sequence[Connection] = (),
+    start: str = Start.UNKNOWN,
 ) -> tuple[CostRow, ...]:
     """Say what the period [from_at, to_at) cost, in rows sorted by key; a box's key is ``stack/box``.
 
     A meter that still runs bills to ``now``. What ``quantum`` rounds up is charged at the meter's end, so that
-    consecutive periods add up. What boxes share is split equally between those there are. ``zone`` says where a day
-    begins. A meter given twice counts once. Raises ValueError for an unknown ``by`` or ``quantum`` and naive instants.
+    consecutive periods add up. What boxes share is borne by those that people are connected to, in equal parts, and
+    by all there are while nobody is. ``zone`` says where a day begins. A meter given twice counts once. Raises
+    ValueError for an unknown ``by``, ``quantum`` or ``start`` and naive instants.
     """
     for name, instant in (("from_at", from_at), ("to_at", to_at), ("now", now)):
         require_aware(instant, name)
-    ledger, period, unit = once(meters), (from_at, to_at), Quantum(quantum)
-    cuts, keys = _grouping(by, _by_stack(tenancies), zone)
-    wide = _usage(((meter, meter.wide(now)) for meter in ledger), period, unit, cuts, keys)
-    narrow = _usage(((meter, meter.narrow(now)) for meter in ledger), period, unit, cuts, keys)
-    return _rows(wide, narrow, book, by)
+    books = Books(tuple(meters), tuple(tenancies), tuple(connections))
+    rule = Rule(Quantum(quantum), Start(start))
+    return rows(grouped(cells(books, book, (from_at, to_at), now, rule, zone), by), by)
+
+
+def cells(books: Books, book: PriceBook, period: _Interval, now: datetime, rule: Rule, zone: tzinfo) -> Cells:
+    """Cut what was billed in a period into its finest cells. The same facts give the same cells, however asked."""
+    tenants, connected = _by_stack(tenants_once(books.tenancies)), _by_stack(books.connections)
+    wide: Counter[_Share] = Counter()
+    narrow: Counter[_Share] = Counter()
+    for meter in once(books.meters):
+        sharing = _Sharing(tenants.get(meter.stack, ()), connected.get(meter.stack, ()) if meter.box is None else ())
+        for interval, usage in ((meter.wide(now, rule.start), wide), (meter.narrow(now, rule.start), narrow)):
+            cuts = (*sharing.changes(), *_midnights(interval, zone), *book.changes(meter.meter, meter.region))
+            for at, ticks in _stretches(interval, period, rule.quantum, cuts):
+                day = at.astimezone(zone).date().isoformat()
+                price = book.price(meter.meter, meter.region, at)
+                for whose, share in _shares(meter, sharing.holders(meter, at), ticks * meter.units):
+                    usage[day, whose, price] += share
+    return _priced(wide, narrow)
+
+
+_Share = tuple[str, Whose, Price | None]
+
+
+def _priced(wide: Mapping[_Share, int], narrow: Mapping[_Share, int]) -> Cells:
+    """Turn time at a price into money: the bill rounded up, the narrow end down."""
+    found: defaultdict[tuple[str, Whose], Amount] = defaultdict(Amount)
+    for (day, whose, price), ticks in wide.items():
+        pico = _pico(price, ticks)
+        found[day, whose] = found[day, whose].plus(Amount(ticks, 0, math.ceil(pico), 0, 0 if price else ticks))
+    for (day, whose, price), ticks in narrow.items():
+        found[day, whose] = found[day, whose].plus(Amount(0, ticks, 0, math.floor(_pico(price, ticks))))
+    return found
+
+
+def _pico(price: Price | None, ticks: int) -> Fraction:
+    return Fraction(price.usd_per_hour) * ticks * PICO / _HOUR if price else Fraction()
+
+
+def grouped(found: Cells, by: str) -> Mapping[str, Amount]:
+    """Sum cells by a grouping. Raises ValueError for one that is none."""
+    if by not in GROUPINGS:
+        raise ValueError(f"{by} is no grouping; there are {', '.join(GROUPINGS)}")
+    sums: defaultdict[str, Amount] = defaultdict(Amount)
+    for (day, whose), amount in found.items():
+        key = day if by == "day" else whose.named(by)
+        sums[key] = sums[key].plus(amount)
+    return sums
+
+
+def rows(sums: Mapping[str, Amount], by: str) -> tuple[CostRow, ...]:
+    """Write sums for people, in order of their keys, rounded so that the rows add up to their total."""
+    found = []
+    ticks = pico = 0
+    for key in sorted(key for key, amount in sums.items() if amount.ticks):
+        amount = sums[key]
+        hours = _hours(ticks + amount.ticks) - _hours(ticks)
+        money = _usd(pico + amount.pico) - _usd(pico)
+        found.append(
+            CostRow(
+                key,
+                hours,
+                money,
+                min(hours, _hours(amount.least_ticks)),
+                min(money, _usd(amount.least_pico)),
+                key if by == "meter" else None,
+                amount.unpriced > 0,
+            )
+        )
+        ticks, pico = ticks + amount.ticks, pico + amount.pico
+    return tuple(found)
+
+
+def _hours(ticks: int) -> Decimal:
+    return _rounded(Fraction(ticks, _HOUR))
+
+
+def _usd(pico: int) -> Decimal:
+    return _rounded(Fraction(pico, PICO))
 
 
 def always_on(meters: Iterable[Meter], book: PriceBook, from_at: datetime, to_at: datetime, now: datetime) -> Decimal:
@@ -102,33 +247,16 @@ def always_on(meters: Iterable[Meter], book: PriceBook, from_at: datetime, to_at
     first: dict[tuple[str, str, str], Meter] = {}
     for meter in sorted(present, key=lambda meter: meter.opened_claimed_at):
         for part, name in (("bastion", "bastion.basic"), ("address", "ip.standard")):
-            first.setdefault((meter.stack, part, ""), replace(meter, box=None, part=part, meter=name))
+            first.setdefault((meter.stack, part, ""), replace(meter, box=None, part=part, meter=name, units=1))
         if meter.box:
             first.setdefault((meter.stack, meter.part, meter.box), meter)
-    rivals = (replace(meter, closed_seen_at=None, closed_absent_at=None) for meter in first.values())
-    usage = _usage(
-        ((meter, meter.wide(now)) for meter in rivals), (from_at, to_at), Quantum.SECOND, _no_cuts, _meter_key
-    )
-    return _rounded(sum((_money(counts, book) for counts in usage.values()), Fraction()))
-
-
-_Interval = tuple[datetime, datetime]
-_Cuts = Callable[[Meter, _Interval], Iterable[datetime]]
-
-
-def _usage(
-    intervals: Iterable[tuple[Meter, _Interval]], period: _Interval, quantum: Quantum, cuts: _Cuts, keys: _Keys
-) -> _Usage:
-    """Count each meter's time within the period, cut where its sharing changes; the last share takes what is left."""
-    usage: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for meter, interval in intervals:
-        for at, ticks in _stretches(interval, period, quantum, cuts(meter, interval)):
-            sharers = keys(meter, at)
-            share, rest = divmod(ticks, len(sharers))
-            for key in sharers:
-                usage[key][meter.meter] += share
-            usage[sharers[-1]][meter.meter] += rest
-    return usage
+    money = Fraction()
+    for meter in first.values():
+        rival = replace(meter, closed_seen_at=None, closed_absent_at=None).wide(now)
+        price = book.price(meter.meter, meter.region, to_at)
+        for _, ticks in _stretches(rival, (from_at, to_at), Quantum.SECOND, ()):
+            money += _pico(price, ticks)
+    return _rounded(money / PICO)
 
 
 def _stretches(
@@ -153,33 +281,42 @@ def _overlaps(one: _Interval, other: _Interval) -> bool:
     return max(one[0], other[0]) < min(one[1], other[1])
 
 
-def _grouping(by: str, tenancies: Mapping[str, Sequence[Tenancy]], zone: tzinfo) -> tuple[_Cuts, _Keys]:
-    """Choose where to cut a meter's time, and whose each cut is."""
-    match by:
-        case "meter":
-            return _no_cuts, _meter_key
-        case "stack":
-            return _no_cuts, lambda meter, _: (meter.stack,)
-        case "day":
-            return (
-                lambda _, interval: _midnights(interval, zone),
-                lambda _, at: (at.astimezone(zone).date().isoformat(),),
-            )
-        case "box" | "owner" | "team":
-            return (
-                lambda meter, _: _changes(tenancies.get(meter.stack, ())),
-                lambda meter, at: [_name(by, holder) for holder in _holders(meter, tenancies.get(meter.stack, ()), at)],
-            )
-        case _:
-            raise ValueError(f"{by} is no grouping; there are {', '.join(GROUPINGS)}")
+def _shares(meter: Meter, holders: Sequence[Whose], ticks: int) -> Iterator[tuple[Whose, int]]:
+    """Split time equally; the last share takes what is left."""
+    share, rest = divmod(ticks, len(holders))
+    for number, holder in enumerate(holders, start=1):
+        yield holder._replace(meter=meter.meter), share + (rest if number == len(holders) else 0)
 
 
-def _no_cuts(_meter: Meter, _interval: _Interval) -> Iterable[datetime]:
-    return ()
+@dataclass(frozen=True, slots=True)
+class _Sharing:
+    """Who may have to share one stack's meter, and when that changes."""
+
+    tenancies: Sequence[Tenancy]
+    connections: Sequence[Connection]
+    """Who is connected decides for what boxes share; for a box's own meter there are none."""
+
+    def changes(self) -> Iterator[datetime]:
+        """Name the instants at which the sharers may change."""
+        for span in _spans(self.tenancies, self.connections):
+            yield span.from_at
+            if span.until_at:
+                yield span.until_at
+
+    def holders(self, meter: Meter, at: datetime) -> Sequence[Whose]:
+        """Name who bears a meter at an instant: a box's meter its tenant, a shared one the tenants in use, or all."""
+        present = [each for each in self.tenancies if each.holds(at) and meter.box in (None, each.box)]
+        if meter.owner:
+            present = [each for each in present if each.owner == meter.owner] or present
+        used = {connection.box for connection in self.connections if connection.holds(at)}
+        present = [each for each in present if each.box in used or "" in used] or present
+        found = {Whose(meter.stack, each.box, each.owner, each.team or "", "") for each in present}
+        return sorted(found) or (Whose(meter.stack, meter.box or "", meter.owner or "", "", ""),)
 
 
-def _meter_key(meter: Meter, _at: datetime) -> Sequence[str]:
-    return (meter.meter,)
+def _spans(tenancies: Iterable[Tenancy], connections: Iterable[Connection]) -> Iterator[Tenancy | Connection]:
+    yield from tenancies
+    yield from connections
 
 
 def _midnights(interval: _Interval, zone: tzinfo) -> Iterator[datetime]:
@@ -189,72 +326,11 @@ def _midnights(interval: _Interval, zone: tzinfo) -> Iterator[datetime]:
         yield midnight(day, zone)
 
 
-def _by_stack(tenancies: Iterable[Tenancy]) -> Mapping[str, Sequence[Tenancy]]:
-    found: defaultdict[str, list[Tenancy]] = defaultdict(list)
-    for tenancy in tenancies:
-        found[tenancy.stack].append(tenancy)
+def _by_stack(spans: Iterable[Span]) -> Mapping[str, Sequence[Span]]:
+    found: defaultdict[str, list[Span]] = defaultdict(list)
+    for span in spans:
+        found[span.stack].append(span)
     return found
-
-
-def _changes(tenancies: Iterable[Tenancy]) -> Iterator[datetime]:
-    for tenancy in tenancies:
-        yield tenancy.from_at
-        if tenancy.until_at:
-            yield tenancy.until_at
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Holder:
-    """Who bears a share; empty where it is nobody's."""
-
-    stack: str
-    box: str
-    owner: str
-    team: str
-
-
-def _holders(meter: Meter, tenancies: Iterable[Tenancy], at: datetime) -> Sequence[_Holder]:
-    """Name who bears a meter at an instant: a box's meter its tenant, a shared one every tenant of the stack."""
-    present = [tenancy for tenancy in tenancies if tenancy.holds(at) and meter.box in (None, tenancy.box)]
-    if meter.owner:
-        present = [tenancy for tenancy in present if tenancy.owner == meter.owner] or present
-    holders = {_Holder(meter.stack, tenancy.box, tenancy.owner, tenancy.team or "") for tenancy in present}
-    return sorted(holders) or (_Holder(meter.stack, meter.box or "", meter.owner or "", ""),)
-
-
-def _name(by: str, holder: _Holder) -> str:
-    if by == "box":
-        return f"{holder.stack}/{holder.box}" if holder.box else UNATTRIBUTED
-    return (holder.owner if by == "owner" else holder.team) or UNATTRIBUTED
-
-
-def _rows(wide: _Usage, narrow: _Usage, book: PriceBook, by: str) -> tuple[CostRow, ...]:
-    rows = []
-    hours = money = Fraction()
-    for key in sorted(key for key, counts in wide.items() if counts.total()):
-        counts, least = wide[key], narrow.get(key, Counter[str]())
-        more_hours, more_money = hours + Fraction(counts.total(), _HOUR), money + _money(counts, book)
-        billed_hours = _rounded(more_hours) - _rounded(hours)
-        billed = _rounded(more_money) - _rounded(money)
-        rows.append(
-            CostRow(
-                key,
-                billed_hours,
-                billed,
-                min(billed_hours, _rounded(Fraction(least.total(), _HOUR))),
-                min(billed, _rounded(_money(least, book))),
-                key if by == "meter" else None,
-                any(book.price(meter) is None for meter, ticks in counts.items() if ticks),
-            )
-        )
-        hours, money = more_hours, more_money
-    return tuple(rows)
-
-
-def _money(counts: Mapping[str, int], book: PriceBook) -> Fraction:
-    """Give the exact price of microseconds by meter, in USD."""
-    prices = ((book.price(meter), ticks) for meter, ticks in counts.items())
-    return sum((Fraction(price.usd_per_hour) * ticks / _HOUR for price, ticks in prices if price), Fraction())
 
 
 def _rounded(value: Fraction) -> Decimal:

@@ -1,40 +1,67 @@
-"""The books: meters and sessions as rows, and read back for reports."""
+"""The books: meters, tenancies and sessions as rows, each once for good, and once more where a bill looks for them.
+
+A stack's partition of ``Meters`` keeps every fact. A bill of a few days must not read them all, so two kinds of
+partitions more hold copies: ``!open`` has a row per stack with what runs there, ``!<day>`` (UTC) one with what ended
+that day. Names of stacks begin with a letter, so theirs come after.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote
 
-from lifecycle.costs import Meter, Tenancy
-from lifecycle.model import BoxIntent
+from lifecycle.faults import Conflict
+from lifecycle.meters import Books, Connection, Meter, Tenancy
+from lifecycle.model import BoxIntent, StackStatus
 from lifecycle.observation import MeterChange, SessionChange
-from lifecycle.ports import Row, Table, Tables, Value
+from lifecycle.ports import Insert, Put, Remove, Replace, Row, Table, Tables, Value
 from lifecycle.rows import instant_of, instant_text
 
 NOT_YET = datetime.max.replace(tzinfo=UTC)
 """The beginning of an interval that is not sure to have begun."""
 TENANCY = "tenancy|"
+OPEN = "!open"
+FIRST_STACK = "a"
+TRIES = 5
+ROOM = 30_000
+"""Characters of one cell that copies may fill: a string cell holds 32 K (Table service limit)."""
+ROLLED_UP, LATE = "claimed", "late!"
+"""In the partition ``state`` of ``Rollups``: up to when days are being summed, and facts that came after that."""
+STATE = "state"
 
 
-def meter_row(change: MeterChange, owners: Mapping[str, str]) -> Row:
+def meter_row(change: MeterChange, owners: Mapping[str, str], region: str = "") -> Row:
     """Write an interval. Its key is its part, meter and beginning: closing it writes the same row again."""
     meter, (_, _, box) = change.open, change.part.partition("!")
+    name, units = _units(meter.meter)
     cells: dict[str, Value] = {
         "part": change.part,
-        "meter": meter.meter,
+        "meter": name,
+        "units": units,
         "arm_id": meter.arm_id,
         "box": box,
         "owner": owners.get(box, ""),
+        "region": region,
         "opened_claimed_at": instant_text(meter.claimed_at),
     }
-    if meter.sound_at:
-        cells["opened_seen_at"] = instant_text(meter.sound_at)
-    if change.closed_seen_at and change.closed_absent_at:
-        cells["closed_seen_at"] = instant_text(change.closed_seen_at)
-        cells["closed_absent_at"] = instant_text(change.closed_absent_at)
+    instants = {
+        "opened_seen_at": meter.sound_at,
+        "opened_there_at": meter.there_at,
+        "opened_busy_at": meter.busy_at,
+        "closed_seen_at": change.closed_absent_at and change.closed_seen_at,
+        "closed_absent_at": change.closed_absent_at,
+    }
+    cells |= {name: instant_text(at) for name, at in instants.items() if at}
     return Row(f"{change.part}|{meter.meter}|{cells['opened_claimed_at']}", cells)
+
+
+def _units(meter: str) -> tuple[str, int]:
+    name, _, units = meter.partition("*")
+    return name, int(units or 1)
 
 
 def session_row(change: SessionChange) -> Row:
@@ -54,40 +81,180 @@ def session_row(change: SessionChange) -> Row:
     return Row(quote(change.session_id, safe=""), cells)
 
 
-def tenancy_row(box: BoxIntent, until_at: datetime | None) -> Row:
+def tenancy_row(box: BoxIntent, until_at: datetime | None, region: str = "") -> Row:
     """Write that somebody has, or had, a box: what all share is split between those."""
-    cells: dict[str, Value] = {"box": box.name, "owner": box.owner, "from_at": instant_text(box.requested_at)}
+    cells: dict[str, Value] = {
+        "box": box.name,
+        "owner": box.owner,
+        "machine": f"vm.{box.vm_size}",
+        "region": region,
+        "from_at": instant_text(box.requested_at),
+    }
     if until_at:
         cells["until_at"] = instant_text(until_at)
     return Row(f"{TENANCY}{box.name}|{box.incarnation}", cells)
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """What a report is made of."""
+class Page:
+    """What one pass writes into the books of a stack."""
 
-    meters: tuple[Meter, ...]
-    tenancies: tuple[Tenancy, ...]
+    stack: str
+    facts: tuple[Row, ...]
+    """Meters and tenancies that began, changed or ended."""
+    sessions: tuple[Row, ...]
+    running: Books
+    """Everything that runs there, as last seen."""
+
+
+def running(stack: str, region: str, status: StackStatus, boxes: Mapping[str, BoxIntent], live: Iterable[str]) -> Books:
+    """Say what runs in a stack: from its status, so that it may be written again and again."""
+    owners = {name: box.owner for name, box in boxes.items()}
+    meters = (
+        _meter_of(replace(meter_row(MeterChange(key.partition("|")[0], meter), owners, region), partition=stack))
+        for key, meter in sorted(status.meters.items())
+    )
+    seen = (meter.last_seen_at for _, meter in sorted(status.meters.items()))
+    return Books(
+        tuple(replace(meter, closed_seen_at=at) for meter, at in zip(meters, seen, strict=True)),
+        tuple(_tenancy_of(replace(tenancy_row(boxes[name], None, region), partition=stack)) for name in sorted(live)),
+        tuple(
+            Connection(stack, session.box, key, session.started_at) for key, session in sorted(status.sessions.items())
+        ),
+    )
+
+
+async def keep(tables: Tables, page: Page) -> None:
+    """Write a pass's findings: first for good, then the copies. Said again it changes nothing.
+
+    Raises Conflict where others write the same copies again and again.
+    """
+    for table, rows in ((Table.METERS, page.facts), (Table.SESSIONS, page.sessions)):
+        if rows:
+            await tables.commit(table, page.stack, [Put(row) for row in {row.key: row for row in rows}.values()])
+    for day, ended in _by_day([row for row in (*page.facts, *page.sessions) if _ended_at(row)]).items():
+        await _copy(tables, page.stack, day, ended)
+    copy = _running_row(page)
+    await tables.commit(Table.METERS, OPEN, [Put(copy) if copy.values else Remove(copy.key)])
+    await _mark_late(tables, page)
+
+
+def _ended_at(row: Row) -> str:
+    """Say when a fact ended; empty while it runs, and for what never was."""
+    ended = str(row.values.get("closed_absent_at") or row.values.get("until_at") or row.values.get("ended_at") or "")
+    return "" if ended == row.values.get("opened_claimed_at") else ended
+
+
+def _by_day(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
+    days: dict[str, list[Row]] = {}
+    for row in rows:
+        days.setdefault(_ended_at(row)[:10], []).append(row)
+    return days
+
+
+async def _copy(tables: Tables, stack: str, day: str, ended: Iterable[Row]) -> None:
+    """Add ended facts to what ended that day in a stack; a fact that is there already is replaced by itself."""
+    for _ in range(TRIES):
+        old = await tables.get(Table.METERS, f"!{day}", stack)
+        cells = dict(old.values) if old else {}
+        for row in ended:
+            column = f"{_kind(row)}{_ended_at(row)[11:13]}"
+            there = {**json.loads(str(cells.get(column, "{}"))), row.key: _packed(row)}
+            cells[column] = _fitting(there)
+        change = Replace(replace(old, values=cells)) if old else Insert(Row(stack, cells))
+        try:
+            await tables.commit(Table.METERS, f"!{day}", [change])
+        except Conflict:
+            continue
+        return
+    raise Conflict(Table.METERS, f"!{day}", stack)
+
+
+def _kind(row: Row) -> str:
+    if "session_id" in row.values:
+        return "s"
+    return "t" if row.key.startswith(TENANCY) else "m"
+
+
+def _fitting(there: Mapping[str, Any]) -> str:
+    """Write copies as text that fits a cell. Of hundreds of facts that end in one hour, the latest are kept.
+
+    Only sessions come in such numbers. They decide how a door is shared, not what it costs.
+    """
+    kept = dict(there)
+    while len(text := json.dumps(kept, separators=(",", ":"))) > ROOM:
+        kept = dict(list(kept.items())[len(kept) // 4 + 1 :])
+    return text
+
+
+async def _mark_late(tables: Tables, page: Page) -> None:
+    """Note which days must be summed again: facts that reach back into a day that has been, or is just being."""
+    since = min((_since(row) for row in (*page.facts, *page.sessions)), default="")
+    if not since:
+        return
+    state = await tables.get(Table.ROLLUPS, STATE, ROLLED_UP)
+    if state and since < str(state.values["until"]):
+        await tables.commit(Table.ROLLUPS, STATE, [Put(Row(f"{LATE}{since}", {}))])
+
+
+def _since(row: Row) -> str:
+    """Say from when on a fact may change a bill: an end changes nothing before the last sighting."""
+    values = row.values
+    later = (
+        values.get("closed_seen_at") or values.get("until_at") or (values.get("ended_at") and values["last_seen_at"])
+    )
+    return str(later or values.get("opened_claimed_at") or values.get("from_at") or values.get("started_at"))
 
 
 async def read(tables: Tables, stack: str | None = None) -> Books:
-    """Read the books of one stack, or of all."""
+    """Read all facts of one stack, or of all: what a bill of a few days must not do."""
     meters, tenancies = [], []
     async for row in _rows(tables, stack):
         if row.key.startswith(TENANCY):
             tenancies.append(_tenancy_of(row))
         else:
             meters.append(_meter_of(row))
-    return Books(tuple(meters), tuple(tenancies))
+    return Books(tuple(meters), tuple(tenancies), tuple([each async for each in _connections(tables, stack)]))
+
+
+async def facts(tables: Tables, since_at: datetime) -> Books:
+    """Read what runs, and what ended at or after an instant: all that can matter to a bill from then on."""
+    columns = {"m": "meters", "t": "tenancies", "s": "sessions"}
+    ended = tables.scan(Table.METERS, f"!{instant_text(since_at)[:10]}", OPEN)
+    books = [
+        *(_books_of(row.key, row.values, columns) for row in await tables.query(Table.METERS, OPEN)),
+        *[_books_of(row.key, row.values, {}) async for row in ended],
+    ]
+    return Books(
+        tuple(meter for each in books for meter in each.meters),
+        tuple(tenancy for each in books for tenancy in each.tenancies),
+        tuple(connection for each in books for connection in each.connections),
+    )
+
+
+async def first_day(tables: Tables) -> str | None:
+    """Name the first day (UTC, ISO) on which anything ended; None where nothing did yet."""
+    async for row in tables.scan(Table.METERS, "!0", OPEN):
+        return row.partition.removeprefix("!")
+    return None
 
 
 async def _rows(tables: Tables, stack: str | None) -> AsyncIterator[Row]:
     if stack is None:
-        async for row in tables.scan(Table.METERS):
+        async for row in tables.scan(Table.METERS, FIRST_STACK):
             yield row
     else:
         for row in await tables.query(Table.METERS, stack):
             yield replace(row, partition=stack)
+
+
+async def _connections(tables: Tables, stack: str | None) -> AsyncIterator[Connection]:
+    if stack is None:
+        async for row in tables.scan(Table.SESSIONS):
+            yield _connection_of(row)
+    else:
+        for row in await tables.query(Table.SESSIONS, stack):
+            yield _connection_of(replace(row, partition=stack))
 
 
 def _instant(row: Row, name: str) -> datetime:
@@ -95,7 +262,7 @@ def _instant(row: Row, name: str) -> datetime:
 
 
 def _instant_or_none(row: Row, name: str) -> datetime | None:
-    return _instant(row, name) if name in row.values else None
+    return _instant(row, name) if row.values.get(name) else None
 
 
 def _tenancy_of(row: Row) -> Tenancy:
@@ -106,6 +273,18 @@ def _tenancy_of(row: Row) -> Tenancy:
         team=None,
         from_at=_instant(row, "from_at"),
         until_at=_instant_or_none(row, "until_at"),
+        machine=str(row.values.get("machine", "")),
+        region=str(row.values.get("region", "")),
+    )
+
+
+def _connection_of(row: Row) -> Connection:
+    return Connection(
+        stack=row.partition,
+        box=str(row.values["box"]),
+        session_id=str(row.values["session_id"]),
+        from_at=_instant(row, "started_at"),
+        until_at=_instant_or_none(row, "ended_at"),
     )
 
 
@@ -116,9 +295,76 @@ def _meter_of(row: Row) -> Meter:
         owner=str(row.values["owner"]) or None,
         part=str(row.values["part"]),
         meter=str(row.values["meter"]),
-        arm_id=str(row.values["arm_id"]),
+        arm_id=str(row.values.get("arm_id", "")),
         opened_claimed_at=_instant(row, "opened_claimed_at"),
         opened_seen_at=_instant_or_none(row, "opened_seen_at") or NOT_YET,
         closed_seen_at=_instant_or_none(row, "closed_seen_at"),
         closed_absent_at=_instant_or_none(row, "closed_absent_at"),
+        opened_there_at=_instant_or_none(row, "opened_there_at"),
+        opened_busy_at=_instant_or_none(row, "opened_busy_at"),
+        region=str(row.values.get("region", "")),
+        units=int(row.values.get("units", 1)),
+    )
+
+
+_PACKED = {
+    "m": (
+        *("part", "meter", "units", "box", "owner", "region", "opened_claimed_at", "opened_seen_at"),
+        *("opened_there_at", "opened_busy_at", "closed_seen_at", "closed_absent_at"),
+    ),
+    "t": ("box", "owner", "machine", "region", "from_at", "until_at"),
+    "s": ("box", "session_id", "started_at", "ended_at"),
+}
+"""The cells of a copy, in the order in which they are written; what only people ask about is left out."""
+
+
+def _packed(row: Row) -> list[Value]:
+    return [row.values.get(name, "") for name in _PACKED[_kind(row)]]
+
+
+def _running_row(page: Page) -> Row:
+    """Write what runs in a stack; a row without cells where nothing does."""
+    lists: dict[str, list[list[Value]]] = {
+        "meters": [_packed(_row_of_meter(meter)) for meter in page.running.meters],
+        "tenancies": [
+            [each.box, each.owner, each.machine, each.region, instant_text(each.from_at), ""]
+            for each in page.running.tenancies
+        ],
+        "sessions": [[each.box, each.session_id, instant_text(each.from_at), ""] for each in page.running.connections],
+    }
+    return Row(
+        page.stack,
+        {name: _fitting({str(n): each for n, each in enumerate(some)}) for name, some in lists.items() if some},
+    )
+
+
+def _row_of_meter(meter: Meter) -> Row:
+    instants = {
+        "opened_claimed_at": meter.opened_claimed_at,
+        "opened_seen_at": None if meter.opened_seen_at == NOT_YET else meter.opened_seen_at,
+        "opened_there_at": meter.opened_there_at,
+        "opened_busy_at": meter.opened_busy_at,
+        "closed_seen_at": meter.closed_seen_at,
+    }
+    names: dict[str, Value] = {
+        "part": meter.part,
+        "meter": meter.meter,
+        "units": meter.units,
+        "box": meter.box or "",
+        "owner": meter.owner or "",
+        "region": meter.region,
+    }
+    return Row(meter.part, names | {name: instant_text(at) for name, at in instants.items() if at})
+
+
+def _books_of(stack: str, values: Mapping[str, Value], columns: Mapping[str, str]) -> Books:
+    """Read a copy: of what runs, whose columns are named, or of what ended, with a column for each hour."""
+    found: dict[str, list[Row]] = {"m": [], "t": [], "s": []}
+    for kind, rows in found.items():
+        for name, text in values.items():
+            if name == columns.get(kind) or (not columns and name[:1] == kind and name[1:].isdigit()):
+                packed = json.loads(str(text)).values()
+                rows += [Row("", dict(zip(_PACKED[kind], each, strict=True)), partition=stack) for each in packed]
+    return Books(
+        tuple(map(_meter_of, found["m"])), tuple(map(_tenancy_of, found["t"])), tuple(map(_connection_of, found["s"]))
     )

@@ -136,7 +136,7 @@ class Lookout:
             turn.look_again_at.append(turn.status.blocks[AZURE].retry_at)
             return
         claims = [*turn.operations.values(), *turn.forgotten.values()]
-        status, meters = saw_parts(turn.status, seen, claims, turn.now)
+        status, meters = saw_parts(turn.status, seen, claims, turn.now, turn.operations.keys())
         blocks = {part: block for part, block in status.blocks.items() if part != AZURE}
         looked_at = turn.now if everything else status.looked_at
         turn.status = replace(status, blocks=blocks, looked_at=looked_at, hub=turn.borrowed or status.hub)

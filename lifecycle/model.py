@@ -196,10 +196,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class OpenMeter:
-    """An interval that still runs: it began between ``claimed_at`` and ``sound_at``.
+    """An interval that runs, or may: it began between ``claimed_at`` and ``sound_at``.
 
-    Whether Azure bills from the accepted request or from its success is not documented, so the interval is sure
-    to have begun only once the part was seen in order; ``sound_at`` is None until then.
+    Whether Azure bills from the accepted request or from its success is not documented. So two more instants narrow
+    it down: by ``there_at`` the request had been accepted, at ``busy_at`` it was last seen unfinished. ``meter`` is
+    its name, with ``*n`` for n units of it.
     """
 
     meter: str
@@ -207,6 +208,10 @@ class OpenMeter:
     claimed_at: datetime
     last_seen_at: datetime
     sound_at: datetime | None = None
+    there_at: datetime | None = None
+    busy_at: datetime | None = None
+    seen: bool = True
+    """False from the claim to the first sighting: it may come to nothing, and then it never was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from lifecycle.blueprint import BASTION, NSG_FRONTEND, PEERING, Estate, box_key, guest_of
+from lifecycle.blueprint import BASTION, NSG_FRONTEND, PEERING, Estate, Part, box_key, guest_of
 from lifecycle.model import (
     Active,
     Activity,
+    Block,
     BoxIntent,
     BoxStatus,
     Count,
     Idle,
+    Kind,
     Level,
     Login,
     OpenMeter,
@@ -27,6 +29,7 @@ from lifecycle.model import (
     Unknown,
     Verb,
 )
+from lifecycle.sightings import bills_by, disk_bills_by
 
 WITNESS_GOOD_FOR = timedelta(minutes=15)
 """A count that ended longer ago says nothing of now. Metrics arrive some minutes late."""
@@ -57,29 +60,111 @@ class SessionChange:
     end_reason: str = ""
 
 
-def saw_parts(
-    status: StackStatus, seen: Mapping[str, Seen], operations: Iterable[Operation], now: datetime
+def may_bill(
+    status: StackStatus, claimed: Iterable[Part], parts: Mapping[str, Part], now: datetime
 ) -> tuple[StackStatus, tuple[MeterChange, ...]]:
-    """Take in a look at some parts. Meters follow the facts; a claim tells since when a part may have billed."""
+    """Open the meters of what is about to be made or started: from the claim on it may bill.
+
+    ``claimed`` are the parts of the claimed PUTs and STARTs, ``parts`` the whole blueprint: a disk comes with its
+    machine. The next look that shows none of it, with no operation in flight, finds that it never was.
+    """
+    meters, changes = dict(status.meters), []
+    for part in claimed:
+        born = [other for other in parts.values() if other.born_with == part.key]
+        for own, names in ((part, bills_by(part)), *((disk, disk_bills_by(part)) for disk in born)):
+            before = status.parts.get(own.key)
+            stands = before is not None and before.stands and part.kind is not Kind.VM
+            for name in names if not stands else ():
+                if not any(key.startswith(f"{own.key}|") for key in meters):
+                    opened = OpenMeter(name, own.arm_id, now, now, seen=False)
+                    meters[f"{own.key}|{name}"] = opened
+                    changes.append(MeterChange(own.key, opened))
+    return replace(status, meters=meters), tuple(changes)
+
+
+def was_accepted(status: StackStatus, part: str, at: datetime) -> tuple[StackStatus, tuple[MeterChange, ...]]:
+    """Note that Azure had taken, by ``at``, the request on which a part began to bill.
+
+    That says nothing of a disk, which comes some time after its machine's request was taken.
+    """
+    meters, changes = dict(status.meters), []
+    for key, meter in status.meters.items():
+        owner = key.partition("|")[0]
+        if not meter.seen and meter.there_at is None and part == owner:
+            meters[key] = replace(meter, there_at=at)
+            changes.append(MeterChange(owner, meters[key]))
+    return replace(status, meters=meters), tuple(changes)
+
+
+def _machine_of(part: str) -> str:
+    """Name the machine that a disk is born with."""
+    return part.replace("disk!", "vm!") if part.startswith("disk!") else part
+
+
+def saw_parts(
+    status: StackStatus,
+    seen: Mapping[str, Seen],
+    operations: Iterable[Operation],
+    now: datetime,
+    in_flight: Container[str] = (),
+) -> tuple[StackStatus, tuple[MeterChange, ...]]:
+    """Take in a look at some parts. Meters follow the facts; a claim tells since when a part may have billed.
+
+    ``in_flight`` are the parts on which Azure is still at work: what is not there yet may still come.
+    """
     claims = {op.part: op.claimed_at for op in operations if op.verb in (Verb.PUT, Verb.START)}
     meters, changes = dict(status.meters), []
     for part, sight in seen.items():
         running = {key for key in meters if key.partition("|")[0] == part}
         there = {f"{part}|{meter}": meter for meter in sight.meters}
         for key in running - there.keys():
-            ended = meters.pop(key)
-            changes.append(MeterChange(part, ended, ended.last_seen_at, now))
+            if not meters[key].seen and _machine_of(part) in in_flight:
+                continue
+            changes.append(_ended(part, meters.pop(key), status.blocks.get(_machine_of(part)), now))
         for key, meter in there.items():
             before = meters.get(key)
-            sound_at = (before and before.sound_at) or (now if sight.sound else None)
-            began_at = before.claimed_at if before else _began_at(part, claims, status, now)
-            meters[key] = OpenMeter(meter, sight.arm_id, began_at, now, sound_at)
-            if before is None or before.sound_at != sound_at:
+            meters[key] = _seen_again(before, sight, now) or OpenMeter(
+                meter,
+                sight.arm_id,
+                _began_at(part, claims, status, now),
+                now,
+                sound_at=now if sight.sound else None,
+                there_at=now,
+                busy_at=now if sight.sighting is Sighting.BUSY else None,
+            )
+            if before is None or replace(before, last_seen_at=now) != meters[key]:
                 changes.append(MeterChange(part, meters[key]))
     parts = {**status.parts, **seen}
     blocks = {part: block for part, block in status.blocks.items() if not _cured(block.verb, seen.get(part))}
     status = replace(status, parts=parts, meters=meters, blocks=blocks)
     return _with_door(status, now), tuple(changes)
+
+
+def _seen_again(before: OpenMeter | None, sight: Seen, now: datetime) -> OpenMeter | None:
+    """Bring a meter up to date that was open already."""
+    if before is None:
+        return None
+    unfinished = before.sound_at is None and sight.sighting is Sighting.BUSY
+    return replace(
+        before,
+        arm_id=sight.arm_id,
+        last_seen_at=now,
+        sound_at=before.sound_at or (now if sight.sound else None),
+        there_at=before.there_at or now,
+        busy_at=now if unfinished else before.busy_at,
+        seen=True,
+    )
+
+
+def _ended(part: str, meter: OpenMeter, block: Block | None, now: datetime) -> MeterChange:
+    """Close a meter. What was never seen, and not accepted or refused for good, never was: it ends as it began.
+
+    What was accepted and is gone before anybody saw it may have billed all the while.
+    """
+    refused = block is not None and block.takes_down
+    if not meter.seen and (meter.there_at is None or refused):
+        return MeterChange(part, meter, meter.claimed_at, meter.claimed_at)
+    return MeterChange(part, meter, meter.last_seen_at, now)
 
 
 def _began_at(part: str, claims: Mapping[str, datetime], status: StackStatus, now: datetime) -> datetime:

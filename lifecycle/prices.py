@@ -1,14 +1,15 @@
-"""What an hour of each meter costs in USD, where each price is from and of when: the book for when nobody can ask.
+"""What an hour of each meter costs in USD, where each price is from and of when.
 
-One book for all regions. The prices are list prices of somewhere; a deployment that must be right to the cent reads
-its own region's from the Retail Prices API.
+``DEFAULT_BOOK`` is one book for all regions, for when nobody can ask: list prices of somewhere. Prices read from the
+Retail Prices API are a region's own, each from an instant on; they take precedence from then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 HOURS_PER_MONTH = 730
@@ -17,29 +18,52 @@ HOURS_PER_MONTH = 730
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The price of one meter: ``usd_per_hour``, read at ``source`` on the day ``as_of``."""
+    """The price of one meter: ``usd_per_hour``, read at ``source``, last on the day ``as_of``.
+
+    ``region`` and ``since_at`` (aware UTC, first instant at which it holds) are those of a region's own price; a price
+    without them is the book's, for everywhere and ever.
+    """
 
     meter: str
     usd_per_hour: Decimal
     source: str
     as_of: date
+    region: str = ""
+    since_at: datetime | None = None
 
 
 class PriceBook:
     """Prices by meter. Immutable."""
 
     def __init__(self, prices: Iterable[Price]) -> None:
-        self._prices: Mapping[str, Price] = {price.meter: price for price in prices}
+        prices = tuple(prices)
+        self._everywhere: Mapping[str, Price] = {price.meter: price for price in prices if price.since_at is None}
+        histories: defaultdict[tuple[str, str], list[Price]] = defaultdict(list)
+        for price in sorted((each for each in prices if each.since_at), key=lambda each: each.since_at or NEVER):
+            histories[price.region, price.meter].append(price)
+        self._histories: Mapping[tuple[str, str], Sequence[Price]] = histories
 
-    def price(self, meter: str) -> Price | None:
-        """Look a meter up; None where its price is not known, which is not the same as free."""
-        return self._prices.get(meter)
+    def price(self, meter: str, region: str = "", at: datetime | None = None) -> Price | None:
+        """Look a meter up, at an instant or as of the latest; None where its price is not known, which is not free."""
+        history = self._histories.get((region, meter), ())
+        holding = [price for price in history if at is None or (price.since_at or NEVER) <= at]
+        return holding[-1] if holding else self._everywhere.get(meter) or next(iter(history), None)
+
+    def changes(self, meter: str, region: str = "") -> Iterable[datetime]:
+        """Name the instants at which the price of a meter changes."""
+        return (price.since_at for price in self._histories.get((region, meter), ()) if price.since_at)
 
     def prices(self) -> tuple[Price, ...]:
         """List all prices."""
-        return tuple(self._prices.values())
+        own = (price for history in self._histories.values() for price in history)
+        return (*self._everywhere.values(), *own)
+
+    def with_own(self, prices: Iterable[Price]) -> PriceBook:
+        """Give a book in which regions have prices of their own."""
+        return PriceBook((*self.prices(), *prices))
 
 
+NEVER = datetime.max.replace(tzinfo=UTC)
 _KOREA = "Retail Prices API, koreacentral"
 _SINGAPORE = "Retail Prices API, southeastasia"
 _VM = Decimal("0.111")

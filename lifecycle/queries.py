@@ -12,6 +12,7 @@ from lifecycle.agenda import read_agenda
 from lifecycle.audit import HEAD, partition
 from lifecycle.blueprint import Estate
 from lifecycle.decision import Case, Decision, decide
+from lifecycle.meters import Books
 from lifecycle.model import Level, Policy, StackIntent
 from lifecycle.neighbours import hub_of, hub_rows, needs_of
 from lifecycle.ports import Clock, Row, Table, Tables
@@ -135,7 +136,7 @@ class Queries:
         rows = [row for some in found for row in some if instant_of(str(row.values["written_at"])) >= since_at]
         return sorted(rows, key=lambda row: str(row.values["written_at"]), reverse=True)
 
-    async def books(self, stack: str | None = None) -> ledger.Books:
+    async def books(self, stack: str | None = None) -> Books:
         """Read the books, of one stack or of all."""
         return await ledger.read(self.tables, stack)
 

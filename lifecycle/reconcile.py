@@ -19,7 +19,7 @@ from lifecycle.caution import LOOK_AGAIN, Caution, Tally
 from lifecycle.decision import LOOK_AT_ALL_EVERY, Decision
 from lifecycle.faults import AzureFault, Conflict, Overdue
 from lifecycle.hubs import outlook_of
-from lifecycle.ledger import meter_row, session_row, tenancy_row
+from lifecycle.ledger import Page, keep, meter_row, running, session_row, tenancy_row
 from lifecycle.links import Keep
 from lifecycle.lookout import POLL_EVERY, Lookout
 from lifecycle.model import (
@@ -35,6 +35,7 @@ from lifecycle.model import (
 from lifecycle.needs import Needs
 from lifecycle.neighbours import needs_of, outlook_mark
 from lifecycle.notices import Notice, tell
+from lifecycle.observation import may_bill, was_accepted
 from lifecycle.plan import Begin
 from lifecycle.ports import (
     Accepted,
@@ -44,7 +45,6 @@ from lifecycle.ports import (
     Change,
     Clock,
     Insert,
-    Put,
     Queue,
     Remove,
     Replace,
@@ -184,12 +184,14 @@ class Reconciler:
         await self._keep_books(turn)
         begins = await self._allowed(turn, decision)
         if begins and AZURE not in turn.status.blocks:
-            await self._claim(turn, begins)
+            await self._claim(turn, decision, begins)
+            await self._keep_books(turn)
             await append(self.tables, turn.rows.name, turn.now, turn.entries)
             turn.entries = []
             await self._hang_up(turn, decision)
             await asyncio.gather(*(self._begin(turn, begin) for begin in begins))
             await self._save_operations(turn)
+            await self._keep_books(turn)
         if begins:
             decision = turn.decide()
             turn.status = decision.status
@@ -211,9 +213,15 @@ class Reconciler:
             turn.look_again_at.append(turn.now + LOOK_AGAIN)
         return tuple(begin for begin in begins if begin not in withheld)
 
-    async def _claim(self, turn: Turn, begins: tuple[Begin, ...]) -> None:
-        """Claim all steps at once, so that whoever comes second finds them taken. Raises Conflict for the second."""
+    async def _claim(self, turn: Turn, decision: Decision, begins: tuple[Begin, ...]) -> None:
+        """Claim all steps at once, so that whoever comes second finds them taken. Raises Conflict for the second.
+
+        What may begin to bill is metered from here on: the bill must not be below the truth while something is made.
+        """
         real_now = self.real_now()
+        billing = [begin.part for begin in begins if begin.verb in (Verb.PUT, Verb.START)]
+        turn.status, opened = may_bill(turn.status, billing, decision.parts, turn.now)
+        turn.meters += opened
         changes: list[Change] = []
         for begin in begins:
             part = begin.part
@@ -258,6 +266,8 @@ class Reconciler:
             turn.block(part.key, begin.verb, refusal.fault)
             turn.status = replace(turn.status, looked_at=None)
         else:
+            turn.status, changes = was_accepted(turn.status, part.key, await self.clock.read())
+            turn.meters += changes
             if accepted.token is None:
                 turn.end(operation, "done", begin.reason)
                 turn.status = replace(turn.status, looked_at=None)
@@ -382,18 +392,22 @@ class Reconciler:
 
     async def _keep_books(self, turn: Turn) -> None:
         """Write meters and sessions. Their keys come from stored instants, so that a repeat changes nothing."""
-        owners = {name: box.value.owner for name, box in turn.rows.boxes.items()}
+        region = turn.intent.region
+        boxes = {name: box.value for name, box in turn.rows.boxes.items()}
+        owners = {name: box.owner for name, box in boxes.items()}
         tenancies = [
-            tenancy_row(turn.rows.boxes[name].value, turn.now if known.phase == "gone" else None)
+            tenancy_row(boxes[name], turn.now if known.phase == "gone" else None, region)
             for name, known in turn.status.boxes.items()
             if self._comes_or_goes(turn, name, known)
         ]
-        for table, rows in (
-            (Table.METERS, [*(meter_row(change, owners) for change in turn.meters), *tenancies]),
-            (Table.SESSIONS, [session_row(change) for change in turn.sessions]),
-        ):
-            if rows:
-                await self.tables.commit(table, turn.rows.name, [Put(row) for row in {r.key: r for r in rows}.values()])
+        meters = [meter_row(change, owners, region) for change in turn.meters]
+        sessions = [session_row(change) for change in turn.sessions]
+        if not (meters or tenancies or sessions or turn.status.looked_at == turn.now):
+            return
+        live = [name for name in boxes if name in turn.status.boxes and turn.status.boxes[name].phase != "gone"]
+        runs = running(turn.rows.name, region, turn.status, boxes, live)
+        await keep(self.tables, Page(turn.rows.name, (*meters, *tenancies), tuple(sessions), runs))
+        turn.meters, turn.sessions = [], []
 
     @staticmethod
     def _comes_or_goes(turn: Turn, name: str, known: BoxStatus) -> bool:

@@ -22,6 +22,7 @@ COMPARED: Mapping[Kind, tuple[str, ...]] = {
 }
 """Per type, the aspects in which a part may drift. What Azure or others add to a body is never drift."""
 
+UNITS_INCLUDED = 2
 POWERS = {
     "PowerState/running": Power.RUNNING,
     "PowerState/stopped": Power.STOPPED,
@@ -76,6 +77,17 @@ def sight_child(part: Part, body: Mapping[str, Any] | None, holder: Mapping[str,
     state = Sighting.BROKEN if link == "disconnected" else _state(properties)
     drift, against = _drift(part, body), digest_of(part)
     return Seen(part.arm_id, state, now, drift=drift, against=against, connected=link == "connected")
+
+
+def bills_by(part: Part) -> tuple[str, ...]:
+    """Name what a part will bill by once it is there, and for a machine running, from what is asked of Azure."""
+    return _meters(part.kind, part.body, Power.RUNNING)
+
+
+def disk_bills_by(machine: Part) -> tuple[str, ...]:
+    """Name what the disk bills by that is born with a machine."""
+    sku = _at(machine.body, "properties.storageProfile.osDisk.managedDisk.storageAccountType")
+    return (f"disk.{sku}",)
 
 
 def digest_of(part: Part) -> str:
@@ -164,13 +176,19 @@ def _meters(kind: Kind, body: Mapping[str, Any], power: Power | None) -> tuple[s
         case Kind.NAT:
             return ("nat",)
         case Kind.BASTION if sku.lower() != "developer":
-            return (f"bastion.{sku.lower() or 'standard'}",)
+            return (f"bastion.{sku.lower() or 'standard'}", *_units(sku, properties))
         case Kind.VM if power is not Power.DEALLOCATED:
             return (f"vm.{_at(properties, 'hardwareProfile.vmSize')}",)
         case Kind.DISK:
             return (f"disk.{sku}",)
         case _:
             return ()
+
+
+def _units(sku: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the scale units beyond the two that a host's own price contains (Microsoft: Bastion pricing)."""
+    extra = int(properties.get("scaleUnits") or 0) - UNITS_INCLUDED
+    return (f"bastion.unit*{extra}",) if extra > 0 and sku.lower() != "basic" else ()
 
 
 def _drift(part: Part, body: Mapping[str, Any]) -> tuple[str, ...]:

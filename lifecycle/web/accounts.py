@@ -8,7 +8,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from lifecycle.costs import UNATTRIBUTED, CostRow, always_on, report
-from lifecycle.ledger import Books
+from lifecycle.meters import Books
 from lifecycle.prices import DEFAULT_BOOK
 from lifecycle.queries import Queries
 from lifecycle.settings import Settings

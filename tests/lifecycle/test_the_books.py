@@ -10,6 +10,12 @@ from lifecycle.ports import Put, Table
 from sandbox.arm.switches import Switches
 from tests.world.harness import ALICE, OPERATOR, World
 
+SWITCHES = [
+    Switches(billing_start=start, billing_quantum=quantum)
+    for start in ("accepted", "succeeded")
+    for quantum in ("second", "hour")
+]
+ANY_SLACK = 1000.0
 SLACK_HOURS = {"accepted": 0.3, "succeeded": 0.8}
 """How far the bill may be above the truth in this day: a look's distance for each beginning and end of a part.
 
@@ -35,9 +41,43 @@ async def test_the_truth_lies_inside_the_brackets_all_day_long(start: str, seed:
     assert world.resources() == {}
 
 
+@pytest.mark.parametrize("switches", SWITCHES, ids=lambda each: f"{each.billing_start}-{each.billing_quantum}")
+@pytest.mark.parametrize("seed", range(2))
+async def test_the_truth_lies_inside_the_brackets_at_every_minute_of_a_creation(switches: Switches, seed: int) -> None:
+    world = World(seed=seed, switches=switches)
+    where = await world.ask(hours=1)
+    for _ in range(40):
+        await world.pass_by(minutes=1)
+        await _check(world, ANY_SLACK)
+    await world.commands.retire(ALICE, where, "", match=None)
+    for _ in range(40):
+        await world.pass_by(minutes=1)
+        await _check(world, ANY_SLACK)
+    assert world.resources() == {}
+
+
+async def test_the_brackets_are_no_wider_than_the_looks_are_apart_where_it_is_known_how_azure_bills() -> None:
+    world = World()
+    where = await world.ask(hours=2)
+    await world.pass_by(hours=5)
+    assert await world.phase(where) == "gone"
+    bill = await world.bill(start="accepted")
+    for meter, hours in world.truth().items():
+        least, most = bill[meter]
+        assert least <= hours + 1e-6
+        assert most >= hours - 1e-6
+        assert most - least <= 0.15, (meter, least, hours, most)
+
+
 async def _check(world: World, slack_hours: float = 0.3) -> None:
-    truth, bill = world.truth(), await world.bill()
-    assert truth.keys() <= bill.keys() | {"bastion.unit"}
+    switches = world.switches
+    for start in ("unknown", switches.billing_start):
+        await _check_under(world, await world.bill(switches.billing_quantum, start), slack_hours)
+
+
+async def _check_under(world: World, bill: dict[str, tuple[float, float]], slack_hours: float) -> None:
+    truth = {meter: hours for meter, hours in world.truth().items() if hours}
+    assert truth.keys() <= bill.keys(), (world.now, truth, bill)
     for meter, hours in truth.items():
         least, most = bill[meter]
         assert most >= hours - 1e-6, (meter, world.now, most, hours)

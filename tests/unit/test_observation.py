@@ -32,10 +32,12 @@ from lifecycle.observation import (
     can_be_inside,
     connected,
     level_of,
+    may_bill,
     saw_counts,
     saw_no_door,
     saw_parts,
     saw_sessions,
+    was_accepted,
 )
 from tests.examples import BOX, HOUR, MINUTE, NOON, all_sound, at, parts_of, seen_as
 
@@ -83,6 +85,53 @@ def test_a_meter_closes_between_the_last_sighting_and_the_absence() -> None:
     status, (change,) = saw_parts(status, gone(BASTION, at("13:00")), [], at("13:00"))
     assert (change.closed_seen_at, change.closed_absent_at) == (at("12:30"), at("13:00"))
     assert status.meters == {}
+
+
+def claimed(part: str) -> StackStatus:
+    return may_bill(StackStatus(parts=gone(part, at("11:00"))), [PARTS[part]], PARTS, at("11:50"))[0]
+
+
+def test_what_is_about_to_be_made_may_bill_from_the_claim_on() -> None:
+    status, changes = may_bill(StackStatus(), [DOOR, VM, PARTS["vnet"]], PARTS, NOON)
+    assert set(status.meters) == {
+        f"{BASTION}|bastion.basic",
+        "vm!one|vm.Standard_D2s_v5",
+        "disk!one|disk.StandardSSD_LRS",
+    }
+    assert {change.open.claimed_at for change in changes} == {NOON}
+    assert may_bill(status, [DOOR, VM], PARTS, at("12:01"))[1] == ()
+
+
+def test_what_is_not_there_yet_while_azure_is_at_work_may_still_come() -> None:
+    status, changes = saw_parts(claimed(BASTION), gone(BASTION), [claim(BASTION, at("11:50"))], NOON, {BASTION})
+    assert changes == ()
+    assert status.meters
+
+
+def test_what_was_never_accepted_and_is_not_there_never_was() -> None:
+    status, (change,) = saw_parts(claimed(BASTION), gone(BASTION), [], NOON)
+    assert (change.closed_seen_at, change.closed_absent_at) == (at("11:50"), at("11:50"))
+    assert status.meters == {}
+
+
+def test_what_was_accepted_and_then_refused_for_good_never_was() -> None:
+    status, _ = was_accepted(claimed(BASTION), BASTION, at("11:51"))
+    refused = Block(Verb.PUT, "SkuNotAvailable", "", 1, at("13:00"), shown=True, takes_down=True)
+    _, (change,) = saw_parts(replace(status, blocks={BASTION: refused}), gone(BASTION), [], NOON)
+    assert change.closed_absent_at == at("11:50")
+
+
+def test_what_was_accepted_and_is_gone_before_anybody_saw_it_may_have_billed_until_then() -> None:
+    status, _ = was_accepted(claimed(BASTION), BASTION, at("11:51"))
+    _, (change,) = saw_parts(status, gone(BASTION), [], NOON)
+    assert (change.closed_seen_at, change.closed_absent_at) == (at("11:50"), NOON)
+
+
+def test_a_sighting_makes_a_supposed_meter_a_true_one_with_the_claim_it_had() -> None:
+    status, _ = was_accepted(claimed(BASTION), BASTION, at("11:51"))
+    status, (change,) = saw_parts(status, billing(BASTION, "bastion.basic"), [], NOON)
+    assert (change.open.claimed_at, change.open.there_at, change.open.sound_at) == (at("11:50"), at("11:51"), NOON)
+    assert change.open.seen
 
 
 def test_an_os_disk_bills_from_the_claim_of_its_machine() -> None:

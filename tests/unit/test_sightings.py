@@ -233,3 +233,18 @@ def test_a_look_against_another_blueprint_is_out_of_date_and_only_then() -> None
     assert digest_of(PARTS[NSG_FRONTEND]) == digest_of(parts_of(replace(BOX, owner="bob"))[NSG_FRONTEND])
     on, off = parts_of(net_at=at("21:00"))["shutdown!one"], parts_of()["shutdown!one"]
     assert digest_of(on) != digest_of(off)
+
+
+@pytest.mark.parametrize(
+    ("sku", "units", "bills"),
+    [
+        ("Standard", 2, ("bastion.standard",)),
+        ("Standard", 5, ("bastion.standard", "bastion.unit*3")),
+        ("Premium", 3, ("bastion.premium", "bastion.unit*1")),
+        ("Basic", None, ("bastion.basic",)),
+    ],
+)
+def test_scale_units_beyond_two_are_metered_each(sku: str, units: int | None, bills: tuple[str, ...]) -> None:
+    door = parts_of()["bastion"]
+    body = {**door.body, "sku": {"name": sku}, "properties": {"scaleUnits": units, "provisioningState": "Succeeded"}}
+    assert sight(door, body, NOON).meters == bills

@@ -198,18 +198,20 @@ class World:
     async def sessions(self) -> list[Row]:
         return [row async for row in self.tables.scan(Table.SESSIONS)]
 
-    async def bill(self) -> dict[str, tuple[float, float]]:
+    async def bill(self, quantum: str = "second", start: str = "unknown") -> dict[str, tuple[float, float]]:
         """Hours by meter in our books: the narrow end and the wide one."""
-        books = await ledger.read(self.tables)
+        since_at = self.start - timedelta(days=1)
+        books = await ledger.facts(self.tables, since_at)
         rows = report(
             books.meters,
             books.tenancies,
             DEFAULT_BOOK,
-            self.start - timedelta(days=1),
+            since_at,
             self.now + timedelta(seconds=1),
             "meter",
             self.now,
-            "second",
+            quantum,
+            start=start,
             zone=UTC,
         )
         return {row.key: (float(row.least_hours), float(row.hours)) for row in rows}
