@@ -5,6 +5,7 @@ import os
 import azure.functions as func
 
 from lifecycle import settings
+from lifecycle.chores import PRICES
 from lifecycle.house import House
 from lifecycle.ports import Queue
 from lifecycle.web.answers import Answer, Request
@@ -161,6 +162,18 @@ async def get_costs(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer("get_costs", req)
 
 
+@app.route("costs/savings", methods=["GET"])
+async def get_savings(req: func.HttpRequest) -> func.HttpResponse:
+    """Say what it would have cost otherwise."""
+    return await _answer("get_savings", req)
+
+
+@app.route("budgets", methods=["GET"])
+async def list_budgets(req: func.HttpRequest) -> func.HttpResponse:
+    """Say how budgets stand."""
+    return await _answer("list_budgets", req)
+
+
 @app.route("audit", methods=["GET"])
 async def get_audit(req: func.HttpRequest) -> func.HttpResponse:
     """Read the audit of a stack's day."""
@@ -240,13 +253,33 @@ async def notify_poison(msg: func.QueueMessage) -> None:
     await house.delivery.poisoned(Queue.NOTIFY, msg.get_body().decode(errors="replace"))
 
 
+@app.queue_trigger("msg", queue_name=Queue.CHORES.value, connection=STORAGE)
+async def chores(msg: func.QueueMessage) -> None:
+    """Do one chore."""
+    await house.chores.do(msg.get_body().decode())
+
+
+@app.queue_trigger("msg", queue_name=f"{Queue.CHORES.value}-poison", connection=STORAGE)
+async def chores_poison(msg: func.QueueMessage) -> None:
+    """Alert about a chore that could not be done."""
+    await house.delivery.poisoned(Queue.CHORES, msg.get_body().decode(errors="replace"))
+
+
 @app.timer_trigger("timer", schedule="0 */5 * * * *", run_on_startup=False)
 async def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the binding's name
     """Ring for whatever is due."""
     await house.sweeps.sweep()
+    await house.bill.watch_budgets()
 
 
 @app.timer_trigger("timer", schedule=house.settings.nightly, run_on_startup=False)
 async def nightly(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the binding's name
     """Keep the house clean."""
     await house.sweeps.nightly()
+    await house.bill.finish_days()
+
+
+@app.timer_trigger("timer", schedule="0 23 3 * * *", run_on_startup=False)
+async def refresh_prices(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the binding's name
+    """Have the price list read."""
+    await house.bell.ring(Queue.CHORES, PRICES)

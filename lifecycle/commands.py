@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from lifecycle import due
 from lifecycle.asks import BoxAsk, check
 from lifecycle.audit import Entry, append
+from lifecycle.budgets import refusal
 from lifecycle.caution import PARTITION as DELETIONS
 from lifecycle.caution import Tally
 from lifecycle.faults import Conflict
@@ -21,8 +23,9 @@ from lifecycle.links import Keep
 from lifecycle.model import BOXES_PER_STACK, BoxIntent, Login, Outbound, Sku, StackIntent
 from lifecycle.people import Person, Role
 from lifecycle.ports import Bell, Change, Clock, Insert, Put, Queue, Remove, Replace, Row, Table, Tables
+from lifecycle.purse import read_standings
 from lifecycle.ranges import claim_range
-from lifecycle.refusals import Missing, Stale, Taken, Unwanted
+from lifecycle.refusals import Forbidden, Missing, Stale, Taken, Unwanted
 from lifecycle.rows import (
     BOX,
     DISCONNECT,
@@ -99,6 +102,8 @@ class Commands:
                 return Where(rows.name, made)
             _check_room(rows, ask_here)
             await self._check_door(rows, ask_here)
+            if earlier is None:
+                await self._check_budgets(ask.owner or person.name, rows.name, now)
             if once.mark and earlier is None:
                 # One key means one stack, so that all who come with it meet at the stack's row and find the box.
                 earlier = await once.settle({"stack": where.stack, "name": where.box}, now)
@@ -124,6 +129,17 @@ class Commands:
         if ask.sku is not None and (is_foreign(hub) or (there and there.value.sku is not ask.sku)):
             door = f", which is {there.value.sku}" if there else ""
             raise Taken(f"stack {rows.name} uses the door of {hub}{door}: leave it out", "sku")
+
+    async def _check_budgets(self, owner: str, stack: str, now: datetime) -> None:
+        """Refuse what a spent budget forbids. Raises Forbidden."""
+        stopping = [budget for budget in self.settings.budgets if budget.stop]
+        if not stopping:
+            return
+        month = f"{now.astimezone(ZoneInfo(self.settings.zone)):%Y-%m}"
+        standings = await read_standings(self.tables, stopping, month)
+        why = refusal(standings, self.settings.team_of(owner), stack)
+        if why:
+            raise Forbidden(why)
 
     async def _stack_for(self, ask: BoxAsk) -> StackRows:
         """Find the stack a box goes into: the named one, or the first numbered one that fits."""

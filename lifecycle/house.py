@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lifecycle.bill import Bill
+from lifecycle.chores import Chores
 from lifecycle.cloud.clock import RealClock, SandboxClock
 from lifecycle.cloud.connection import Storage
 from lifecycle.cloud.credential import Identity
 from lifecycle.cloud.post import Post
+from lifecycle.cloud.prices import RetailPrices
 from lifecycle.cloud.queue import AzureBell
 from lifecycle.cloud.tables import AzureTables
 from lifecycle.commands import Commands
@@ -80,6 +83,17 @@ class House:
         url, secret = self.settings.public_url, self.settings.link_secret
         links = Links(url, secret) if url and secret else None
         return Delivery(self.tables, self.bell, self.clock, Post(self.settings.notify_url), links)
+
+    @cached_property
+    def bill(self) -> Bill:
+        """What reads money."""
+        return Bill(self.tables, self.bell, self.clock, self.settings)
+
+    @cached_property
+    def chores(self) -> Chores:
+        """What is done now and then."""
+        prices = RetailPrices(self.settings.prices_url)
+        return Chores(self.tables, self.clock, prices, self.settings.regions, self.settings.vm_sizes)
 
     @cached_property
     def site(self) -> Site:

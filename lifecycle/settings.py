@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from ipaddress import IPv4Network
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from lifecycle.blueprint import RESERVED_TAGS, Estate
+from lifecycle.budgets import Budget, budgets_of
 from lifecycle.caution import Caution
 from lifecycle.hub_wishes import hub_troubles, hub_wishes
 from lifecycle.links import LEAST_SECRET_BYTES
@@ -25,6 +28,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 AZURE_ENDPOINT = "https://management.azure.com"
 LONGEST_TAG_NAME, LONGEST_TAG_VALUE, MOST_EXTRA_TAGS = 512, 256, 40
 """Azure's limits: names of 512, values of 256 characters, 50 tags in all, some of which are ours."""
+PRICES_ENDPOINT = "https://prices.azure.com/api/retail/prices"
+"""Microsoft's price list, which needs no key (Microsoft: Azure Retail Prices REST API overview)."""
+US_DOLLAR = "USD"
 NCRONTAB_FIELDS = 6
 
 
@@ -63,6 +69,14 @@ class Settings:
     nightly: str
     billing_quantum: str
     caution: Caution
+    billing_start: str
+    currency: str
+    exchange_rate: Decimal
+    """Units of ``currency`` for one US dollar: dollars are the truth, this is for show."""
+    teams: Mapping[str, str]
+    """Person, or ``@domain``, -> team."""
+    budgets: tuple[Budget, ...]
+    prices_url: str
     teams_secret: str | None
     teams_tenant: str | None
     teams_people: Mapping[str, str]
@@ -72,6 +86,10 @@ class Settings:
     """Where people reach the app, e.g. ``https://jumpboxes.example``; None where nobody said."""
     link_secret: bytes | None
     """What links in warnings are signed with; without it there are none."""
+
+    def team_of(self, person: str) -> str | None:
+        """Say which team a person belongs to: by name, else by what follows the @ of it."""
+        return self.teams.get(person) or self.teams.get(f"@{person.partition('@')[2]}")
 
     @property
     def local(self) -> bool:
@@ -116,6 +134,19 @@ def read(environment: Mapping[str, str]) -> Settings:
             dry_run=reader.parsed("DRY_RUN", _one_of("true", "false"), "true or false", default="false") == "true",
             deletions_per_hour=int(reader.number("DELETIONS_PER_HOUR", 60, least=1, most=10_000)),
         ),
+        billing_start=reader.parsed(
+            "BILLING_START",
+            _one_of("unknown", "accepted", "succeeded"),
+            "unknown, accepted or succeeded",
+            default="unknown",
+        ),
+        currency=reader.parsed("CURRENCY", _currency, "a currency's code of three capitals", default=US_DOLLAR),
+        exchange_rate=reader.parsed("EXCHANGE_RATE", _rate, "a number above 0", default="1"),
+        teams=reader.parsed("TEAMS", _teams, "a JSON object from person or @domain to team", default="{}"),
+        budgets=reader.parsed(
+            "BUDGETS", budgets_of, 'a JSON object, e.g. {"team/red": {"usd": 500, "stop": true}}', default="{}"
+        ),
+        prices_url=reader.parsed("PRICES_URL", _endpoint, "https, or http on loopback", default=PRICES_ENDPOINT),
         teams_secret=reader.text("TEAMS_SECRET", default="") or None,
         teams_tenant=reader.text("TEAMS_TENANT", default="") or None,
         teams_people=reader.parsed(
@@ -193,6 +224,8 @@ class _Reader:
             troubles.append("TEAMS_TENANT is missing: with TEAMS_SECRET set, the tenant must be named")
         if settings.link_secret and not settings.public_url:
             troubles.append("PUBLIC_URL is missing: with LINK_SECRET set, links must lead somewhere")
+        if settings.currency != US_DOLLAR and not self.environment.get("EXCHANGE_RATE", "").strip():
+            troubles.append("EXCHANGE_RATE is missing: with CURRENCY set, say how much of it a US dollar is")
         if settings.clock_url and not settings.local:
             troubles.append("CLOCK_URL is for the sandbox only: it needs an ARM_ENDPOINT on loopback")
         if troubles:
@@ -220,6 +253,26 @@ def _people(text: str) -> dict[str, str]:
     if not isinstance(people, dict) or not all(isinstance(person, str) and person for person in people.values()):
         raise ValueError(text)
     return {str(UUID(object_id)): person.lower() for object_id, person in people.items()}
+
+
+def _teams(text: str) -> dict[str, str]:
+    teams = json.loads(text)
+    if not isinstance(teams, dict) or not all(isinstance(team, str) and team.strip() for team in teams.values()):
+        raise ValueError(text)
+    return {person.lower(): team.strip() for person, team in teams.items()}
+
+
+def _currency(text: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", text):
+        raise ValueError(text)
+    return text
+
+
+def _rate(text: str) -> Decimal:
+    rate = Decimal(text)
+    if not rate.is_finite() or rate <= 0:
+        raise ValueError(text)
+    return rate
 
 
 def _prefix(text: str) -> int:

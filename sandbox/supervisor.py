@@ -180,6 +180,7 @@ class Sandbox:
             "AzureWebJobsStorage": self.connection_string,
             "ARM_ENDPOINT": self.arm_url,
             "CLOCK_URL": f"{self.arm_url}/sandbox/clock",
+            "PRICES_URL": f"{self.arm_url}/api/retail/prices",
             "WEBSITE_AUTH_ENABLED": "true",
             "PYTHONUNBUFFERED": "1",
             **self._recipe.settings,

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from lifecycle.bill import Bill
 from lifecycle.commands import Commands
 from lifecycle.faults import AzureFault
 from lifecycle.ports import Bell, Clock, Tables
@@ -50,7 +51,7 @@ class Site:
     ) -> None:
         self.door = Door(settings)
         self.sweeps = sweeps
-        costs = CostApi(queries, settings)
+        costs = CostApi(queries, settings, Bill(tables, bell, clock, settings))
         boxes = BoxApi(commands, queries, settings, costs.of_box)
         stacks = StackApi(commands, queries, settings.caution)
         schedules = ScheduleApi(tables, bell, clock, queries, timetable)
@@ -79,6 +80,8 @@ class Site:
             "put_schedule": schedules.put,
             "delete_schedule": schedules.delete,
             "get_costs": costs.get,
+            "get_savings": costs.savings,
+            "list_budgets": costs.budgets,
             "get_audit": AuditApi(queries).get,
             "dashboard": page.get,
             "press_button": page.say,

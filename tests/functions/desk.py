@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lifecycle.commands import Commands
-from lifecycle.ledger import meter_row, tenancy_row
-from lifecycle.model import OpenMeter
+from lifecycle.ledger import Page, keep, meter_row, running, tenancy_row
+from lifecycle.model import OpenMeter, StackStatus
 from lifecycle.observation import MeterChange
 from lifecycle.ports import Bell, Put, Row, Table, Tables
 from lifecycle.queries import Queries
@@ -205,12 +205,14 @@ async def with_books(desk: Desk, owner: str = "alice", hours: int = 3) -> None:
     """Have one box that has run so long, with its door."""
     await desk.make(principal(owner), name="alice")
     since = MONDAY - timedelta(hours=hours)
-    box = (await desk.stack()).boxes["alice"].value
-    rows = [tenancy_row(replace(box, requested_at=since), None)]
+    box = replace((await desk.stack()).boxes["alice"].value, requested_at=since)
+    rows, meters = [tenancy_row(box, None)], {}
     for part, meter in (("bastion", "bastion.basic"), ("vm!alice", "vm.Standard_D2s_v5"), ("disk!alice", "disk.odd")):
         open_meter = OpenMeter(meter, f"/{part}", since, since, MONDAY)
         rows.append(meter_row(MeterChange(part, open_meter), {"alice": owner}))
-    await desk.tables.commit(Table.METERS, "main", [Put(row) for row in rows])
+        meters[f"{part}|{meter}"] = open_meter
+    runs = running("main", "westeurope", StackStatus(meters=meters), {"alice": box}, ["alice"])
+    await keep(desk.tables, Page("main", tuple(rows), (), runs))
 
 
 def _throwaway_key() -> str:

@@ -73,6 +73,8 @@ def test_the_queues_are_those_of_the_design_with_their_poison_queues(functions: 
     assert {name: each["queueName"] for name, each in found.items()} == {
         "reconcile": "reconcile",
         "notify": "notify",
+        "chores": "chores",
+        "chores_poison": "chores-poison",
         "reconcile_poison": "reconcile-poison",
         "notify_poison": "notify-poison",
     }
@@ -82,6 +84,7 @@ def test_the_queues_are_those_of_the_design_with_their_poison_queues(functions: 
 def test_the_sweep_comes_every_five_minutes_and_the_night_when_the_setting_says(functions: Bindings) -> None:
     found = triggers(functions, "timerTrigger")
     assert found["sweep"]["schedule"] == "0 */5 * * * *"
+    assert found["refresh_prices"]["schedule"] == "0 23 3 * * *"
     assert found["nightly"]["schedule"] == "0 30 3 * * *"
     assert not any(each["runOnStartup"] for each in found.values())
 

@@ -1,0 +1,165 @@
+"""What was saved, against three rivals that are replayed over the same period from the same facts. Pure.
+
+Every figure is a sum over stretches of time, so days may be added. Whatever has no known price counts nothing,
+on both sides.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, time, timedelta, tzinfo
+from decimal import Decimal
+
+from lifecycle.costs import PICO, Rule, cells
+from lifecycle.meters import Books, Connection, Meter, Tenancy, once, tenants_once
+from lifecycle.prices import PriceBook
+from lifecycle.walltime import instant_at, midnight
+
+RUNBOOK_FROM, RUNBOOK_TO = time(7), time(20)
+"""Wall times between which a nightly runbook leaves things up, every weekday: it cannot know who comes early."""
+WEEKEND = 5
+UNIT = "bastion.unit"
+DOOR = ("bastion.basic", "ip.standard")
+DISK = "disk.StandardSSD_LRS"
+
+Span = tuple[datetime, datetime]
+_Up = Callable[[Span], list[Span]]
+_Key = Callable[[Tenancy], tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What a period cost (``actual``, the bill's wide end) and would have cost, in USD, and how well it was used.
+
+    ``always_on``: a Basic Bastion per stack and every machine, never turned off while somebody has the box.
+    ``runbook``: the same, up on weekdays from ``RUNBOOK_FROM`` to ``RUNBOOK_TO``, disks always. ``hub``: one Basic
+    Bastion per region, always on for all stacks, and machines and disks as they really ran.
+    Hours of doors: ``hours_open``, of those ``hours_used`` with somebody connected, and ``hours_idle_tail`` after the
+    last of them had left. ``hours_waited``: from each beginning of a door until it was in order.
+    """
+
+    actual: Decimal = Decimal()
+    always_on: Decimal = Decimal()
+    runbook: Decimal = Decimal()
+    hub: Decimal = Decimal()
+    hours_open: Decimal = Decimal()
+    hours_used: Decimal = Decimal()
+    hours_idle_tail: Decimal = Decimal()
+    hours_waited: Decimal = Decimal()
+
+    def __add__(self, other: Savings) -> Savings:
+        """Add two periods."""
+        return Savings(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Savings)))
+
+    @classmethod
+    def read(cls, values: Mapping[str, object]) -> Savings:
+        """Read what was written, field by field, as text."""
+        return cls(*(Decimal(str(values.get(each.name, 0))) for each in fields(cls)))
+
+
+def saved(books: Books, book: PriceBook, period: Span, now: datetime, rule: Rule, zone: tzinfo) -> Savings:
+    """Replay a period [from, to), or as much of it as has passed."""
+    period = (period[0], min(period[1], now))
+    if period[0] >= period[1]:
+        return Savings()
+    tenancies = tenants_once(books.tenancies)
+    doors = [meter for meter in once(books.meters) if meter.meter.startswith("bastion.") and meter.meter != UNIT]
+    inside: defaultdict[str, list[Connection]] = defaultdict(list)
+    for connection in books.connections:
+        inside[connection.stack].append(connection)
+    usage = [_use(meter.wide(now, rule.start), inside[meter.stack], period, now) for meter in doors]
+    billed = cells(books, book, period, now, rule, zone)
+    actual = sum(amount.pico for amount in billed.values())
+    machines = sum(amount.pico for (_, whose), amount in billed.items() if whose.meter.startswith(("vm.", "disk.")))
+    return Savings(
+        actual=Decimal(actual) / PICO,
+        always_on=_kept_up(tenancies, book, period, now, lambda span: [span]),
+        runbook=_kept_up(tenancies, book, period, now, lambda span: list(_working(span, zone))),
+        hub=Decimal(machines) / PICO + _hubs(tenancies, book, period, now),
+        hours_open=sum((each[0] for each in usage), Decimal()),
+        hours_used=sum((each[1] for each in usage), Decimal()),
+        hours_idle_tail=sum((each[2] for each in usage), Decimal()),
+        hours_waited=sum((_waited(meter, period, now) for meter in doors), Decimal()),
+    )
+
+
+def _hours(spans: Iterable[Span]) -> Decimal:
+    return sum((Decimal((to_at - from_at) / timedelta(microseconds=1)) for from_at, to_at in spans), Decimal()) / (
+        Decimal(3_600_000_000)
+    )
+
+
+def _clipped(span: Span, period: Span) -> list[Span]:
+    begin, end = max(span[0], period[0]), min(span[1], period[1])
+    return [(begin, end)] if begin < end else []
+
+
+def _union(spans: Iterable[Span]) -> list[Span]:
+    """Join spans that overlap or touch."""
+    joined: list[Span] = []
+    for begin, end in sorted(spans):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((begin, end))
+    return joined
+
+
+def _use(
+    open_span: Span, connections: Iterable[Connection], period: Span, now: datetime
+) -> tuple[Decimal, Decimal, Decimal]:
+    """Give the hours a door was open in a period, in use, and idle after its last use (all of it where nobody came)."""
+    inside = _union(span for each in connections for span in _clipped((each.from_at, each.until_at or now), open_span))
+    tail = (inside[-1][1] if inside else open_span[0], open_span[1])
+    return (
+        _hours(_clipped(open_span, period)),
+        _hours(part for span in inside for part in _clipped(span, period)),
+        _hours(_clipped(tail, period)),
+    )
+
+
+def _waited(meter: Meter, period: Span, now: datetime) -> Decimal:
+    """Give the hours between the claim of a door and its first sighting in order, or until it was given up."""
+    ready_at = min(meter.opened_seen_at, meter.closed_absent_at or now)
+    return _hours(_clipped((meter.opened_claimed_at, max(ready_at, meter.opened_claimed_at)), period))
+
+
+def _kept_up(tenancies: Iterable[Tenancy], book: PriceBook, period: Span, now: datetime, up: _Up) -> Decimal:
+    """Price a door per stack and every machine, while ``up``, for as long as boxes are had; disks always."""
+    total = Decimal()
+    for (_, region), had in _had(tenancies, period, now, lambda each: (each.stack, each.region)).items():
+        total += sum((_hours(up(span)) for span in had), Decimal()) * _rate(book, region, DOOR, period)
+    for each in tenancies:
+        for span in _clipped((each.from_at, each.until_at or now), period):
+            total += _hours(up(span)) * _rate(book, each.region, (each.machine,), period)
+            total += _hours([span]) * _rate(book, each.region, (DISK,), period)
+    return total
+
+
+def _hubs(tenancies: Iterable[Tenancy], book: PriceBook, period: Span, now: datetime) -> Decimal:
+    """Price one door per region for as long as anybody has a box there."""
+    spans = _had(tenancies, period, now, lambda each: ("", each.region))
+    return sum((_hours(had) * _rate(book, region, DOOR, period) for (_, region), had in spans.items()), Decimal())
+
+
+def _had(tenancies: Iterable[Tenancy], period: Span, now: datetime, key: _Key) -> Mapping[tuple[str, str], list[Span]]:
+    found: defaultdict[tuple[str, str], list[Span]] = defaultdict(list)
+    for each in tenancies:
+        found[key(each)] += _clipped((each.from_at, each.until_at or now), period)
+    return {name: _union(spans) for name, spans in found.items()}
+
+
+def _rate(book: PriceBook, region: str, meters: Iterable[str], period: Span) -> Decimal:
+    prices = (book.price(meter, region, period[0]) for meter in meters)
+    return sum((price.usd_per_hour for price in prices if price), Decimal())
+
+
+def _working(span: Span, zone: tzinfo) -> Iterable[Span]:
+    """Cut a span down to the hours at which a nightly runbook leaves things up."""
+    day = span[0].astimezone(zone).date()
+    while midnight(day, zone) < span[1]:
+        if day.weekday() < WEEKEND:
+            yield from _clipped((instant_at(day, RUNBOOK_FROM, zone), instant_at(day, RUNBOOK_TO, zone)), span)
+        day += timedelta(days=1)
