@@ -103,7 +103,13 @@ class Amount(NamedTuple):
 
     def plus(self, other: Amount) -> Amount:
         """Add two amounts."""
-        return Amount(*(one + two for one, two in zip(self, other, strict=True)))
+        return Amount(
+            self.ticks + other.ticks,
+            self.least_ticks + other.least_ticks,
+            self.pico + other.pico,
+            self.least_pico + other.least_pico,
+            self.unpriced + other.unpriced,
+        )
 
 
 Cells = Mapping[tuple[str, Whose], Amount]
@@ -165,29 +171,38 @@ def cells(books: Books, book: PriceBook, period: _Interval, now: datetime, rule:
     tenants, connected = _by_stack(tenants_once(books.tenancies)), _by_stack(books.connections)
     wide: Counter[_Share] = Counter()
     narrow: Counter[_Share] = Counter()
+    rates: dict[int, _Rate] = {}
     for meter in once(books.meters):
         sharing = _Sharing(tenants.get(meter.stack, ()), connected.get(meter.stack, ()) if meter.box is None else ())
-        for interval, usage in ((meter.wide(now, rule.start), wide), (meter.narrow(now, rule.start), narrow)):
+        longest, shortest = meter.wide(now, rule.start), meter.narrow(now, rule.start)
+        ends = ((longest, (wide, narrow)),) if longest == shortest else ((longest, (wide,)), (shortest, (narrow,)))
+        for interval, usages in ends:
+            if not _overlaps(interval, period):
+                continue
             cuts = (*sharing.changes(), *_midnights(interval, zone), *book.changes(meter.meter, meter.region))
             for at, ticks in _stretches(interval, period, rule.quantum, cuts):
                 day = at.astimezone(zone).date().isoformat()
                 price = book.price(meter.meter, meter.region, at)
+                if id(price) not in rates:
+                    rates[id(price)] = _pico(price, 1).as_integer_ratio()
                 for whose, share in _shares(meter, sharing.holders(meter, at), ticks * meter.units):
-                    usage[day, whose, price] += share
+                    for usage in usages:
+                        usage[day, whose, rates[id(price)]] += share
     return _priced(wide, narrow)
 
 
-_Share = tuple[str, Whose, Price | None]
+_Rate = tuple[int, int]
+"""What a microsecond costs in 10^-12 USD, as a fraction; hashed and multiplied far oftener than a price is read."""
+_Share = tuple[str, Whose, _Rate]
 
 
 def _priced(wide: Mapping[_Share, int], narrow: Mapping[_Share, int]) -> Cells:
     """Turn time at a price into money: the bill rounded up, the narrow end down."""
     found: defaultdict[tuple[str, Whose], Amount] = defaultdict(Amount)
-    for (day, whose, price), ticks in wide.items():
-        pico = _pico(price, ticks)
-        found[day, whose] = found[day, whose].plus(Amount(ticks, 0, math.ceil(pico), 0, 0 if price else ticks))
-    for (day, whose, price), ticks in narrow.items():
-        found[day, whose] = found[day, whose].plus(Amount(0, ticks, 0, math.floor(_pico(price, ticks))))
+    for (day, whose, (over, under)), ticks in wide.items():
+        found[day, whose] = found[day, whose].plus(Amount(ticks, 0, -(-over * ticks // under), 0, 0 if over else ticks))
+    for (day, whose, (over, under)), ticks in narrow.items():
+        found[day, whose] = found[day, whose].plus(Amount(0, ticks, 0, over * ticks // under))
     return found
 
 

@@ -52,14 +52,15 @@ class Rollups:
         self.rule = rule
 
     @property
-    def _mark(self) -> str:
+    def mark(self) -> str:
+        """Say by which zone and rule days are summed."""
         return f"{self.zone.key}|{self.rule.quantum}|{self.rule.start}"
 
     async def finished(self) -> Finished | None:
         """Say which days may be read as sums; None where none may."""
         rows = {row.key: row for row in await self.tables.query(Table.ROLLUPS, STATE)}
         done = rows.get(FINISHED)
-        if done is None or done.values.get("mark") != self._mark:
+        if done is None or done.values.get("mark") != self.mark:
             return None
         since, until = (instant_of(str(done.values[name])) for name in ("since", "until"))
         late = [instant_of(key.removeprefix(LATE)) for key in rows if key.startswith(LATE)]
@@ -95,10 +96,10 @@ class Rollups:
         found = _by_day(cells(books, book, (since, today), now, self.rule, self.zone))
         days = 0
         for day, from_at, to_at in self._days(since, today):
-            await self._write_day(day, found.get(day.isoformat(), {}))
+            await self.write_day(day, found.get(day.isoformat(), {}))
             await self._write_saved(day, books, book, (from_at, to_at), now)
             days += 1
-        state = {"since": instant_text(first), "until": instant_text(today), "mark": self._mark}
+        state = {"since": instant_text(first), "until": instant_text(today), "mark": self.mark}
         await self.tables.commit(Table.ROLLUPS, STATE, [Put(Row(FINISHED, state))])
         for row in late:
             await self.tables.commit(Table.ROLLUPS, STATE, [Remove(row.key, row.etag)])
@@ -117,7 +118,8 @@ class Rollups:
             yield day, begins_at, midnight(day + timedelta(days=1), self.zone)
             day += timedelta(days=1)
 
-    async def _write_day(self, day: date, found: Cells) -> None:
+    async def write_day(self, day: date, found: Cells) -> None:
+        """Write a day's sums of every grouping, in place of those there were."""
         for by in STORED:
             await self._write(by, day, grouped(found, by))
 
