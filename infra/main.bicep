@@ -42,6 +42,12 @@ param teamsPeople object = {}
 @secure()
 param notifyUrl string = ''
 
+@description('Person, or @domain -> team, for the bill.')
+param teams object = {}
+
+@description('team/<name> or stack/<name> -> { usd, warnAt, stop } a month.')
+param budgets object = {}
+
 var suffix = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var boxesGroupName = 'rg-${environmentName}-boxes'
@@ -121,6 +127,8 @@ module app 'modules/app.bicep' = {
       TIME_ZONE: timeZone
       ADDRESS_POOL: addressPool
       EXTRA_TAGS: string(extraTags)
+      TEAMS: string(teams)
+      BUDGETS: string(budgets)
       TEAMS_TENANT: tenant().tenantId
       TEAMS_PEOPLE: string(teamsPeople)
     }

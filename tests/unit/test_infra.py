@@ -145,6 +145,8 @@ def test_the_app_starts_with_the_settings_it_is_given() -> None:
         "EXTRA_TAGS": "{}",
         "TEAMS_TENANT": "t",
         "TEAMS_PEOPLE": "{}",
+        "TEAMS": "{}",
+        "BUDGETS": "{}",
         "AzureWebJobsStorage__accountName": "stsome",
     }
     environment = {name: values.get(name, "") for name in given}
