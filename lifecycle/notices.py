@@ -13,7 +13,10 @@ from lifecycle.rows import instant_text
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing to tell. ``kind``: ``warning``, ``ready``, ``blocked``, ``budget``, ``alert``, ``closed`` or ``gone``."""
+    """One thing to tell.
+
+    ``kind``: ``warning``, ``ready``, ``blocked``, ``budget``, ``alert``, ``closed`` or ``gone``.
+    """
 
     kind: str
     stack: str

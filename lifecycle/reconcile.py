@@ -402,12 +402,13 @@ class Reconciler:
         ]
         meters = [meter_row(change, owners, region) for change in turn.meters]
         sessions = [session_row(change) for change in turn.sessions]
-        if not (meters or tenancies or sessions or turn.status.looked_at == turn.now):
+        looked = turn.status.looked_at == turn.now and not turn.kept
+        if not (meters or sessions or (tenancies and not turn.kept) or looked):
             return
         live = [name for name in boxes if name in turn.status.boxes and turn.status.boxes[name].phase != "gone"]
         runs = running(turn.rows.name, region, turn.status, boxes, live)
         await keep(self.tables, Page(turn.rows.name, (*meters, *tenancies), tuple(sessions), runs))
-        turn.meters, turn.sessions = [], []
+        turn.meters, turn.sessions, turn.kept = [], [], True
 
     @staticmethod
     def _comes_or_goes(turn: Turn, name: str, known: BoxStatus) -> bool:

@@ -51,6 +51,8 @@ class Turn:
     ended: set[str] = field(default_factory=set)
     forgotten: dict[str, Operation] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
+    kept: bool = False
+    """Whether the books have been written in this pass: then only what came after is."""
     look_again_at: list[datetime] = field(default_factory=list)
     operation_etags: dict[str, str] = field(default_factory=dict)
 

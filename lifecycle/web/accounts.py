@@ -1,4 +1,4 @@
-"""The page's money, from the books: what the period cost by day, meter, person and team, and against always-on."""
+"""The page's money: what the period cost by day, meter, person and team, what it saved, and how budgets stand."""
 
 from __future__ import annotations
 
@@ -7,80 +7,82 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from lifecycle.costs import UNATTRIBUTED, CostRow, always_on, report
-from lifecycle.meters import Books
-from lifecycle.prices import DEFAULT_BOOK
-from lifecycle.queries import Queries
+from lifecycle.bill import Bill
+from lifecycle.budgets import Standing
+from lifecycle.costs import UNATTRIBUTED, CostRow
+from lifecycle.savings import Savings as Saved
 from lifecycle.settings import Settings
 from lifecycle.walltime import midnight
 from lifecycle.web.costs_api import CURRENCY
-from lifecycle.web.page import CostLine, DayCost, Money, Rival, Savings
+from lifecycle.web.page import Budget, CostLine, DayCost, Money, Rival, Savings
 
 ONE_DAY = timedelta(days=1)
+ALWAYS_ON = "a Bastion Basic per stack and the same machines, never turned off"
+RUNBOOK = "the same, up on weekdays from 07:00 to 20:00"
+HUB = "one Bastion Basic per region for all stacks, never turned off; machines as they really ran"
 
 
 class Accounts:
     """Adds up for the page."""
 
-    def __init__(self, queries: Queries, settings: Settings) -> None:
-        self.queries = queries
+    def __init__(self, bill: Bill, settings: Settings) -> None:
+        self.bill = bill
         self.zone = ZoneInfo(settings.zone)
-        self.quantum = settings.billing_quantum
 
     async def of(self, days: int, now: datetime) -> Money:
         """Say what the last ``days`` civil days cost, today included."""
-        books = await self.queries.books()
         today = now.astimezone(self.zone).date()
         first, before = today - (days - 1) * ONE_DAY, today + ONE_DAY
-        meters = self._rows(books, first, before, "meter", now)
-        by_day = self._by_day(books, [row.key for row in meters], first, before, now)
-        month = self._rows(books, today.replace(day=1), before, "meter", now)
-        amount = _sum(meters)
-        rival = always_on(books.meters, DEFAULT_BOOK, self._midnight(first), self._midnight(before), now)
-        teams = _lines(self._rows(books, first, before, "team", now))
+        period = self._midnight(first), self._midnight(before)
+        meters = await self.bill.costs(*period, "meter")
+        people = await self.bill.costs(*period, "owner")
+        teams = _lines((await self.bill.costs(*period, "team")).rows)
+        month = await self.bill.costs(self._midnight(today.replace(day=1)), period[1], "meter")
+        by_day = await self._by_day(first, before)
         return Money(
             currency=CURRENCY,
             from_day=first,
             before_day=before,
-            prices_as_of=min(price.as_of for price in DEFAULT_BOOK.prices()),
-            total=amount,
-            least_total=sum((row.least_amount for row in meters), Decimal()),
-            month=_sum(month),
+            prices_as_of=meters.prices.as_of,
+            total=meters.total,
+            least_total=meters.least_total,
+            month=month.total,
             today=by_day[-1].total,
             days=by_day,
-            meters=_lines(meters),
-            people=_lines(self._rows(books, first, before, "owner", now)),
+            meters=_lines(meters.rows),
+            people=_lines(people.rows),
             teams=teams if {line.key for line in teams} - {UNATTRIBUTED} else (),
-            savings=Savings(amount, (Rival("always on", ALWAYS_ON, rival),)) if rival else None,
+            savings=_savings(await self.bill.savings(*period)),
+            budgets=tuple(_budget(each) for each in await self.bill.standings()),
         )
 
-    def _by_day(
-        self, books: Books, names: Sequence[str], first: date, before: date, now: datetime
-    ) -> tuple[DayCost, ...]:
-        """Cut each meter's time into days: one pass over the books by meter, not one by day."""
+    async def _by_day(self, first: date, before: date) -> tuple[DayCost, ...]:
+        """List every day of the period, also those that cost nothing."""
         days: dict[str, dict[str, Decimal]] = {}
-        for name in names:
-            only = Books(tuple(meter for meter in books.meters if meter.meter == name), ())
-            for row in self._rows(only, first, before, "day", now):
-                days.setdefault(row.key, {})[name] = row.amount
+        for row in await self.bill.daily(self._midnight(first), self._midnight(before), "meter"):
+            days.setdefault(row.day, {})[row.key] = row.amount
         every = [first + number * ONE_DAY for number in range((before - first).days)]
         return tuple(DayCost(day, days.get(day.isoformat(), {})) for day in every)
-
-    def _rows(self, books: Books, first: date, before: date, by: str, now: datetime) -> tuple[CostRow, ...]:
-        from_at, to_at = self._midnight(first), self._midnight(before)
-        return report(
-            books.meters, books.tenancies, DEFAULT_BOOK, from_at, to_at, by, now, self.quantum, zone=self.zone
-        )
 
     def _midnight(self, day: date) -> datetime:
         return midnight(day, self.zone)
 
 
-ALWAYS_ON = "a Bastion Basic per stack and the same machines, never turned off"
+def _savings(found: Saved) -> Savings | None:
+    """Show the rivals; none where nobody had anything."""
+    if not found.always_on:
+        return None
+    rivals = (
+        Rival("always on", ALWAYS_ON, found.always_on),
+        Rival("nightly runbook", RUNBOOK, found.runbook),
+        Rival("shared hub", HUB, found.hub),
+    )
+    return Savings(found.actual, rivals, found.hours_open, found.hours_used, found.hours_idle_tail, found.hours_waited)
 
 
-def _sum(rows: Sequence[CostRow]) -> Decimal:
-    return sum((row.amount for row in rows), Decimal())
+def _budget(each: Standing) -> Budget:
+    budget = each.budget
+    return Budget(budget.name, budget.scope, budget.usd, each.spent, each.forecast, budget.stop)
 
 
 def _lines(rows: Sequence[CostRow]) -> tuple[CostLine, ...]:

@@ -51,11 +51,12 @@ class Site:
     ) -> None:
         self.door = Door(settings)
         self.sweeps = sweeps
-        costs = CostApi(queries, settings, Bill(tables, bell, clock, settings))
+        bill = Bill(tables, bell, clock, settings)
+        costs = CostApi(queries, settings, bill)
         boxes = BoxApi(commands, queries, settings, costs.of_box)
         stacks = StackApi(commands, queries, settings.caution)
         schedules = ScheduleApi(tables, bell, clock, queries, timetable)
-        page = Dashboard(commands, queries, settings, Accounts(queries, settings))
+        page = Dashboard(commands, queries, settings, Accounts(bill, settings))
         self.keeping = KeepApi(commands, queries, settings)
         self.teams = TeamsApi(commands, queries, settings, real_now)
         self.acts: dict[str, Act] = {
