@@ -428,6 +428,12 @@ class Policy:
     """How long a box that is asked for outside its hours stays open when nobody says."""
     blind_limit: timedelta = timedelta(hours=12)
     """How long a door stands at most without anybody being able to tell whether it is in use."""
+    own: Mapping[str, Policy] = field(default_factory=dict)
+    """What holds for the stacks that have rules of their own."""
+
+    def of(self, stack: str) -> Policy:
+        """Say what holds for a stack."""
+        return self.own.get(stack, self)
 
 
 def require_aware(instant: datetime, name: str) -> datetime:

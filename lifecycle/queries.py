@@ -123,7 +123,7 @@ class Queries:
             replace(status, sessions_at=read_at),
             {key: stored.value for key, stored in rows.operations.items()},
             schedules,
-            self.policy,
+            self.policy.of(rows.name),
             hub=hub_of(rows.name, intent, hub, status, self.estate),
             needs=needs_of(rows, now)[0],
         )

@@ -128,7 +128,7 @@ class Reconciler:
             agenda.revision,
             agenda.schedules,
             self.estate,
-            self.policy,
+            self.policy.of(stack),
             rows.status.value,
             rows.status.value,
             {key: stored.value for key, stored in rows.operations.items()},

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from ipaddress import IPv4Network
@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 from lifecycle.blueprint import RESERVED_TAGS, Estate
 from lifecycle.budgets import Budget, budgets_of
 from lifecycle.caution import Caution
-from lifecycle.hub_wishes import hub_troubles, hub_wishes
 from lifecycle.links import LEAST_SECRET_BYTES
 from lifecycle.model import Policy, Sku
+from lifecycle.stack_wishes import GRACE_HOURS, IDLE_MINUTES, hub_troubles, stack_wishes
 
 T = TypeVar("T")
 
@@ -32,6 +32,11 @@ PRICES_ENDPOINT = "https://prices.azure.com/api/retail/prices"
 """Microsoft's price list, which needs no key (Microsoft: Azure Retail Prices REST API overview)."""
 US_DOLLAR = "USD"
 NCRONTAB_FIELDS = 6
+_STACKS_RULE = (
+    'a JSON object like {"name": {"hub": "other", "idleMinutes": 60, "closing": "cut"}, "other": {"graceHours": 1}}:'
+    f" idleMinutes {IDLE_MINUTES[0]} to {IDLE_MINUTES[1]}, closing cut or grace, and with grace graceHours"
+    f" {GRACE_HOURS[0]} to {GRACE_HOURS[1]}"
+)
 
 
 class SettingsError(Exception):
@@ -103,6 +108,8 @@ def read(environment: Mapping[str, str]) -> Settings:
     account = reader.text("AzureWebJobsStorage__accountName", default="")
     host = environment.get("WEBSITE_HOSTNAME", "").strip()
     host = f"https://{host}" if host else ""
+    policy = _policy(reader)
+    stacks = reader.parsed("STACKS", stack_wishes, _STACKS_RULE, default="{}")
     settings = Settings(
         estate=Estate(
             reader.parsed("AZURE_SUBSCRIPTION_ID", lambda text: str(UUID(text)), "a subscription's id (a UUID)"),
@@ -110,7 +117,7 @@ def read(environment: Mapping[str, str]) -> Settings:
             reader.text("DEPLOYMENT", default="main"),
             reader.parsed("EXTRA_TAGS", _tags, 'a JSON object of texts, e.g. {"cost-center": "42"}', default="{}"),
         ),
-        policy=_policy(reader),
+        policy=replace(policy, own={name: wish.of(policy) for name, wish in stacks.items()}),
         region=reader.text("LOCATION"),
         regions=reader.words("REGIONS", default=reader.environment.get("LOCATION", "")),
         zone=reader.parsed("TIME_ZONE", lambda text: ZoneInfo(text).key, "an IANA zone, e.g. Europe/Berlin"),
@@ -119,7 +126,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         ),
         stack_prefix=reader.parsed("STACK_PREFIX", _prefix, "a prefix length from 16 to 25", default="24"),
         default_stack=reader.text("DEFAULT_STACK", default="main"),
-        hubs=reader.parsed("STACKS", hub_wishes, 'a JSON object like {"name": {"hub": "other"}}', default="{}"),
+        hubs={name: wish.hub for name, wish in stacks.items()},
         skus=reader.parsed("BASTION_SKUS", _skus, "some of Basic, Standard, Premium", default="Basic,Standard,Premium"),
         vm_sizes=reader.words("VM_SIZES", default="Standard_D2s_v5,Standard_D4s_v5"),
         storage="" if account else reader.text("AzureWebJobsStorage"),
@@ -161,9 +168,9 @@ def read(environment: Mapping[str, str]) -> Settings:
 
 
 def _policy(reader: _Reader) -> Policy:
-    minutes = reader.number("IDLE_MINUTES", 30, least=5, most=24 * 60)
+    minutes = reader.number("IDLE_MINUTES", 30, least=IDLE_MINUTES[0], most=IDLE_MINUTES[1])
     warning = reader.number("WARNING_MINUTES", 15, least=1, most=24 * 60)
-    grace = reader.number("CLOSING_GRACE_HOURS", 2, least=0, most=24)
+    grace = reader.number("CLOSING_GRACE_HOURS", 2, least=GRACE_HOURS[0], most=GRACE_HOURS[1])
     closing = reader.parsed("CLOSING_POLICY", _one_of("grace", "cut"), "grace or cut", default="grace")
     return Policy(
         idle_limit=timedelta(minutes=minutes),

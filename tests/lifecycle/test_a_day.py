@@ -308,3 +308,29 @@ async def test_a_link_keeps_a_session_over_the_closing_limit() -> None:
     await world.pass_until(world.start.replace(hour=22, minute=25))
     assert session.ended_at is None
     assert await world.notices("closed") == []
+
+
+async def test_a_stack_that_cuts_closes_at_the_announced_time_and_its_neighbour_waits() -> None:
+    world = World(environment={"STACKS": json.dumps({"lab": {"closing": "cut", "idleMinutes": 60}})})
+    lab, main = await world.ask(stack="lab", hours=100), await world.ask(hours=100)
+    await world.until_phase(lab, "ready")
+    await world.until_phase(main, "ready")
+    cut, spared = world.connect(lab, minutes=24 * 60), world.connect(main, minutes=24 * 60)
+    await world.pass_until(world.start.replace(hour=18, minute=20))
+    assert [row.values["stack"] for row in await world.notices("warning")] == ["lab"]
+    await world.pass_until(world.start.replace(hour=18, minute=50))
+    assert cut.ended_at is not None
+    assert spared.ended_at is None
+
+
+async def test_a_stack_has_an_idle_limit_of_its_own() -> None:
+    world = World(environment={"STACKS": json.dumps({"lab": {"idleMinutes": 90}})})
+    lab, main = await world.ask(stack="lab", hours=100), await world.ask(hours=100)
+    known = await world.until_phase(lab, "ready")
+    await world.until_phase(main, "ready")
+    await world.pass_by(minutes=50)
+    assert await world.phase(main) == "warm"
+    assert await world.phase(lab) == "ready"
+    assert known.ready_at is not None
+    await world.pass_until(known.ready_at + timedelta(minutes=95))
+    assert await world.phase(lab) == "warm"

@@ -183,3 +183,30 @@ def test_stacks_may_use_the_door_of_another_stack_or_of_a_bastion_that_is_not_ou
 def test_a_hub_that_cannot_be_one_is_refused_with_its_name(stacks: object, said: str) -> None:
     (trouble,) = refused(STACKS=json.dumps(stacks))
     assert said in trouble
+
+
+def test_a_stack_may_have_an_idle_limit_and_a_way_of_closing_of_its_own() -> None:
+    stacks = {"lab": {"idleMinutes": 90, "closing": "cut"}, "ops": {"graceHours": 6}, "plain": {}}
+    house = given(STACKS=json.dumps(stacks)).policy
+    assert (house.of("lab").idle_limit, house.of("lab").closing_grace) == (timedelta(minutes=90), timedelta(0))
+    assert (house.of("ops").idle_limit, house.of("ops").closing_grace) == (house.idle_limit, timedelta(hours=6))
+    for name in ("plain", "other"):
+        assert (house.of(name).idle_limit, house.of(name).closing_grace) == (house.idle_limit, house.closing_grace)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"idleMinutes": 4},
+        {"idleMinutes": "30"},
+        {"idleMinutes": True},
+        {"graceHours": 25},
+        {"closing": "soon"},
+        {"closing": "cut", "graceHours": 1},
+        {"idle": 30},
+    ],
+)
+def test_rules_of_a_stack_that_are_none_stop_the_app(wish: object) -> None:
+    (trouble,) = refused(STACKS=json.dumps({"lab": wish}))
+    assert "STACKS must be" in trouble
+    assert "idleMinutes 5 to 1440" in trouble
