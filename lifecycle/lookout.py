@@ -12,7 +12,7 @@ from lifecycle.decision import LOOK_AT_ALL_EVERY
 from lifecycle.due import EARLY
 from lifecycle.faults import AzureFault, Meaning, Overdue
 from lifecycle.hubs import around, is_foreign, network_of
-from lifecycle.model import Kind, Operation, Seen, Sighting, StackStatus, Verb
+from lifecycle.model import Kind, Operation, Power, Seen, Sighting, StackStatus, Verb
 from lifecycle.observation import (
     boxes_by_vm,
     can_be_inside,
@@ -139,6 +139,7 @@ class Lookout:
         status, meters = saw_parts(turn.status, seen, claims, turn.now, turn.operations.keys())
         blocks = {part: block for part, block in status.blocks.items() if part != AZURE}
         looked_at = turn.now if everything else status.looked_at
+        turn.entries += [_by_hands(part) for part in status.parts.values() if part.by_hand_at == turn.now]
         turn.status = replace(status, blocks=blocks, looked_at=looked_at, hub=turn.borrowed or status.hub)
         turn.meters += meters
 
@@ -200,6 +201,13 @@ class Lookout:
             ended[session_id] = f"ended by {actor}: {reason}" if reason else f"ended by {actor}"
             await self.tables.commit(Table.STACKS, turn.rows.name, [Remove(f"{DISCONNECT}{key}", row.etag)])
         return ended
+
+
+def _by_hands(machine: Seen) -> Entry:
+    """Put on record what somebody did to a machine past us."""
+    act = "start" if machine.settled is Power.RUNNING else "stop"
+    mark = f"hand|{machine.arm_id}|{machine.by_hand_at}"
+    return Entry("somebody", act, machine.arm_id, "seen by look", "not by this app: the portal, or Azure itself", mark)
 
 
 def _is_unclear(status: StackStatus, part: Part) -> bool:

@@ -167,6 +167,11 @@ class Seen:
     connected: bool | None = None
     """For a peering: whether both of its sides stand."""
 
+    settled: Power | None = None
+    """For a machine the power state it last came to rest in."""
+    by_hand_at: datetime | None = None
+    """When it was first seen to have come there by somebody else's doing; None where it was ours."""
+
     @property
     def stands(self) -> bool:
         """Whether something is there, ours, whatever its state."""
@@ -257,6 +262,10 @@ class BoxStatus:
     """The latest warning of each kind of deadline (``lease``, ``cut``)."""
     connected: int = 0
     eta_at: datetime | None = None
+    stopped_by_hand_at: datetime | None = None
+    """When its machine was first seen stopped by somebody else's doing, while it is."""
+    started_by_hand_at: datetime | None = None
+    """The same for a machine that runs."""
 
 
 @dataclass(frozen=True, slots=True)

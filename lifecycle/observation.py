@@ -134,10 +134,29 @@ def saw_parts(
             )
             if before is None or replace(before, last_seen_at=now) != meters[key]:
                 changes.append(MeterChange(part, meters[key]))
-    parts = {**status.parts, **seen}
+    settled = {part: _settled(status.parts.get(part), sight, now) for part, sight in seen.items()}
+    parts = {**status.parts, **settled}
     blocks = {part: block for part, block in status.blocks.items() if not _cured(block.verb, seen.get(part))}
     status = replace(status, parts=parts, meters=meters, blocks=blocks)
     return _with_door(status, now), tuple(changes)
+
+
+def _settled(before: Seen | None, sight: Seen, now: datetime) -> Seen:
+    """Tell whose doing it is that a machine runs or does not: a change from rest is somebody else's.
+
+    What we do to a machine ends its rest with the claim, see ``stirred``.
+    """
+    old = before.settled if before else None
+    by_hand_at = before.by_hand_at if before and old else None
+    if sight.power in (None, Power.CHANGING):
+        return replace(sight, settled=old, by_hand_at=by_hand_at)
+    changed = old is not None and (old is Power.RUNNING) is not (sight.power is Power.RUNNING)
+    return replace(sight, settled=sight.power, by_hand_at=now if changed else by_hand_at)
+
+
+def stirred(seen: Seen) -> Seen:
+    """Note that we are about to act on a machine: the state it comes to rest in next is our doing."""
+    return replace(seen, settled=None, by_hand_at=None)
 
 
 def _seen_again(before: OpenMeter | None, sight: Seen, now: datetime) -> OpenMeter | None:
@@ -376,6 +395,8 @@ def box_seen(status: StackStatus, box: BoxIntent, now: datetime, *, borrowed: bo
         known = BoxStatus(box.incarnation)
     level = level_of(status, box, borrowed=borrowed)
     opened = level is Level.OPEN and known.level is not Level.OPEN
+    machine = status.parts.get(box_key("vm", box.name)) or Seen("")
+    runs = machine.settled is Power.RUNNING
     count = connected(status, box.name)
     counted = _is_counted(status, now) and status.counted > 0
     return replace(
@@ -385,6 +406,8 @@ def box_seen(status: StackStatus, box: BoxIntent, now: datetime, *, borrowed: bo
         first_ready_at=known.first_ready_at or (now if opened else None),
         connected=count,
         last_active_at=now if count or known.connected or counted else known.last_active_at,
+        stopped_by_hand_at=None if runs else machine.by_hand_at,
+        started_by_hand_at=machine.by_hand_at if runs else None,
     )
 
 

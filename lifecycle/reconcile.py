@@ -24,6 +24,7 @@ from lifecycle.links import Keep
 from lifecycle.lookout import POLL_EVERY, Lookout
 from lifecycle.model import (
     BoxStatus,
+    Kind,
     Operation,
     Policy,
     Seen,
@@ -35,7 +36,7 @@ from lifecycle.model import (
 from lifecycle.needs import Needs
 from lifecycle.neighbours import needs_of, outlook_mark
 from lifecycle.notices import Notice, tell
-from lifecycle.observation import may_bill, was_accepted
+from lifecycle.observation import may_bill, stirred, was_accepted
 from lifecycle.plan import Begin
 from lifecycle.ports import (
     Accepted,
@@ -234,6 +235,9 @@ class Reconciler:
             turn.forgotten.pop(part.key, None)
             turn.entries.append(Entry(ACTOR, begin.verb, part.arm_id, "intended", begin.reason))
         await due.note(self.tables, due.Due(turn.now + CLAIM_LEFT_ALONE, turn.rows.name))
+        stirs = {begin.part.key for begin in begins if begin.part.kind is Kind.VM and begin.verb is not Verb.TAG}
+        parts = {key: stirred(seen) if key in stirs else seen for key, seen in turn.status.parts.items()}
+        turn.status = replace(turn.status, parts=parts)
         claimed = replace(turn.status, look_again_at=turn.now + CLAIM_LEFT_ALONE)
         etags = await self._commit(turn, claimed, changes)
         for begin in begins:

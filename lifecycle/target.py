@@ -29,8 +29,10 @@ class Cause(StrEnum):
     LEASE = "lease"
     FUTURE = "future"
     HELD = "held"
+    STARTED = "started"
     PARKED = "parked"
     HOURS = "hours"
+    STOPPED = "stopped"
     UNATTENDED = "unattended"
     IDLE = "idle"
     WANTED = "wanted"
@@ -191,6 +193,45 @@ def _held(case: _Case) -> Target | None:
     return Target(Level.OPEN, f"held open until {until:%Y-%m-%d %H:%M} UTC", until, runs_until=until)
 
 
+def _stopped_by_hand(case: _Case) -> Target | None:
+    """Leave a machine alone that somebody stopped in the portal, until anybody asks for it or its next window."""
+    stopped_at = case.known.stopped_by_hand_at
+    if stopped_at is None or stopped_at > case.now or case.asked_at > stopped_at:
+        return None
+    opens_at = None if case.schedule.stop_only else case.schedule.next_opening_after(stopped_at)
+    if opens_at is not None and opens_at <= case.now:
+        return None
+    until = f"until {opens_at:%Y-%m-%d %H:%M} UTC or a wake" if opens_at else "until a wake"
+    reason = f"its machine was stopped from outside, seen at {stopped_at:%Y-%m-%d %H:%M} UTC: it is left so {until}"
+    return case.ending(Level.PARKED, reason, stopped_at + case.policy.warning_lead, opens_at)
+
+
+def _started_by_hand(case: _Case) -> Target | None:
+    """Leave a machine running that somebody started in the portal while it was to be parked, until the next closing."""
+    started_at = case.known.started_by_hand_at
+    if started_at is None or started_at > case.now:
+        return None
+    if _parked(case) is None and _outside_hours(case) is None:
+        return None
+    closes_at = _closing_after(case.schedule, started_at)
+    if closes_at is not None and closes_at <= case.now:
+        return None
+    until = f"until {closes_at:%Y-%m-%d %H:%M} UTC" if closes_at else "until its lease ends"
+    reason = f"its machine was started from outside, seen at {started_at:%Y-%m-%d %H:%M} UTC: it is left so {until}"
+    span = case.schedule.span_at(case.now)
+    changes = [at for at in (closes_at, span.until_at) if at]
+    found = case.ending(Level.WARM, reason, started_at + case.policy.closing_grace, min(changes, default=None))
+    return replace(found, runs_until=closes_at)
+
+
+def _closing_after(schedule: Schedule, instant: datetime) -> datetime | None:
+    """Say when the hours that hold, or come next, after an instant end; None where they never do."""
+    span = schedule.span_at(instant)
+    if span.open:
+        return span.until_at
+    return schedule.span_at(span.until_at).until_at if span.until_at else None
+
+
 def _parked(case: _Case) -> Target | None:
     parked_at = case.box.parked_at
     if parked_at is None:
@@ -298,9 +339,11 @@ RULES: tuple[tuple[Cause, Callable[[_Case], Target | None]], ...] = (
     (Cause.LEASE, _lease_over),
     (Cause.FUTURE, _future),
     (Cause.HELD, _held),
+    (Cause.STARTED, _started_by_hand),
     (Cause.PARKED, _parked),
     (Cause.HOURS, _outside_hours),
     (Cause.HOURS, _only_closes),
+    (Cause.STOPPED, _stopped_by_hand),
     (Cause.UNATTENDED, _unattended),
     (Cause.IDLE, _idle),
     (Cause.WANTED, _wanted),

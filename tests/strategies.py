@@ -184,6 +184,11 @@ def box_statuses(draw: st.DrawFn, box: BoxIntent, policy: Policy) -> BoxStatus:
         first_ready_at=first,
         ready_at=first + timedelta(minutes=draw(st.sampled_from((0, 5, 600)))),
     )
+    if draw(st.booleans()):
+        seen_at, started = draw(week_instants), draw(st.booleans())
+        known = replace(
+            known, started_by_hand_at=seen_at if started else None, stopped_by_hand_at=None if started else seen_at
+        )
     told = draw(st.sampled_from((timedelta(), timedelta(minutes=10), policy.warning_lead)))
     lease_at = lease_until(box, known)
     warned = {"lease": Warned(lease_at, lease_at - told)} if draw(st.booleans()) else {}

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from lifecycle.commands import Where
+from lifecycle.ports import Table
 from sandbox.arm.switches import Switches
 from tests.world.harness import ALICE, World
 
@@ -190,3 +191,39 @@ async def test_a_door_that_is_open_always_costs_hours_and_not_a_week_when_both_w
     assert len(await world.notices("warning")) == 1
     assert len(await world.notices("alert")) == 1
     assert await world.phase(ALICES) == "warm"
+
+
+async def test_a_machine_that_people_stop_in_the_portal_is_not_started_under_their_hands() -> None:
+    world = World()
+    await world.ask(hours=100)
+    await world.until_phase(ALICES, "ready")
+    world.arm.humans.deallocate(str(world.resources()[VM]["id"]))
+    await world.pass_by(hours=3)
+    assert await world.phase(ALICES) == "parked"
+    known = await world.box(ALICES)
+    assert known is not None
+    assert "stopped from outside" in known.reason
+    assert BASTION not in world.resources()
+    assert world.truth()["vm.Standard_D2s_v5"] < 0.5
+    audit = [row.values async for row in world.tables.scan(Table.AUDIT) if row.values.get("actor") == "somebody"]
+    assert [(row["action"], row["outcome"]) for row in audit] == [("stop", "seen by look")]
+    await world.commands.wake(ALICE, ALICES, 1, "", match=None, key=None)
+    await world.until_phase(ALICES, "ready", hours=1)
+
+
+async def test_a_machine_that_people_start_in_the_portal_runs_until_the_next_closing_and_is_billed() -> None:
+    world = World()
+    await world.ask(hours=100)
+    await world.until_phase(ALICES, "ready")
+    await world.pass_until(world.start.replace(hour=22))
+    assert await world.phase(ALICES) == "parked"
+    before = world.truth()["vm.Standard_D2s_v5"]
+    world.arm.humans.start(str(world.resources()[VM]["id"]))
+    await world.pass_by(hours=4)
+    assert await world.phase(ALICES) == "warm"
+    truth = world.truth()["vm.Standard_D2s_v5"]
+    assert truth > before + 3.5
+    least, most = (await world.bill())["vm.Standard_D2s_v5"]
+    assert least <= truth <= most + 0.001
+    await world.pass_until(world.start.replace(hour=19) + timedelta(days=1))
+    assert await world.phase(ALICES) == "parked"

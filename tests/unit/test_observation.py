@@ -37,6 +37,7 @@ from lifecycle.observation import (
     saw_no_door,
     saw_parts,
     saw_sessions,
+    stirred,
     was_accepted,
 )
 from tests.examples import BOX, HOUR, MINUTE, NOON, all_sound, at, parts_of, seen_as
@@ -249,6 +250,54 @@ def test_a_door_that_is_gone_takes_its_sessions_along() -> None:
     assert (left.session.last_seen_at, left.ended_at) == (at("11:55"), NOON)
     assert (status.sessions, status.sessions_at, status.drained_at) == ({}, None, None)
     assert saw_no_door(status, NOON) == (status, ())
+
+
+def powered(power: Power | None) -> dict[str, Seen]:
+    return {"vm!one": replace(seen_as(VM), power=power)}
+
+
+def hands(*powers: Power | None) -> StackStatus:
+    """See a machine minute by minute, the last time at noon."""
+    status = StackStatus()
+    for minute, power in enumerate(powers, start=1 - len(powers)):
+        status, _ = saw_parts(status, powered(power), (), NOON + minute * MINUTE)
+    return status
+
+
+RUNS, OFF, ON_ITS_WAY = Power.RUNNING, Power.DEALLOCATED, Power.CHANGING
+
+
+@pytest.mark.parametrize("powers", [(RUNS, OFF), (RUNS, ON_ITS_WAY, OFF), (RUNS, Power.STOPPED), (OFF, RUNS, OFF)])
+def test_a_machine_that_stops_without_our_doing_was_stopped_by_hand(powers: tuple[Power, ...]) -> None:
+    known = box_seen(hands(*powers), BOX, NOON)
+    assert (known.stopped_by_hand_at, known.started_by_hand_at) == (NOON, None)
+
+
+def test_a_machine_that_starts_without_our_doing_was_started_by_hand() -> None:
+    known = box_seen(hands(OFF, ON_ITS_WAY, RUNS), BOX, NOON)
+    assert (known.stopped_by_hand_at, known.started_by_hand_at) == (None, NOON)
+
+
+@pytest.mark.parametrize(
+    "powers", [(RUNS,), (OFF,), (RUNS, RUNS), (ON_ITS_WAY, OFF), (None, RUNS), (Power.STOPPED, OFF)]
+)
+def test_a_machine_that_was_never_seen_at_rest_otherwise_was_left_alone(powers: tuple[Power | None, ...]) -> None:
+    known = box_seen(hands(*powers), BOX, NOON)
+    assert (known.stopped_by_hand_at, known.started_by_hand_at) == (None, None)
+
+
+def test_what_we_do_to_a_machine_is_nobody_elses_doing() -> None:
+    status = hands(RUNS)
+    status = replace(status, parts={"vm!one": stirred(status.parts["vm!one"])})
+    status, _ = saw_parts(status, powered(OFF), (), NOON + MINUTE)
+    assert box_seen(status, BOX, NOON).stopped_by_hand_at is None
+
+
+def test_the_hand_is_remembered_until_we_act_ourselves() -> None:
+    status = hands(RUNS, OFF)
+    status, _ = saw_parts(status, powered(OFF), (), NOON + HOUR)
+    assert box_seen(status, BOX, NOON).stopped_by_hand_at == NOON
+    assert stirred(status.parts["vm!one"]).by_hand_at is None
 
 
 def test_a_session_that_ended_says_why() -> None:

@@ -231,6 +231,48 @@ RULES = [
 ]
 
 
+STOPPED = replace(READY, level=Level.PARKED, stopped_by_hand_at=at("11:00"))
+STARTED = replace(READY, level=Level.WARM, started_by_hand_at=at("20:00"))
+OFF_SINCE_ELEVEN = Idle(at("11:00"))
+
+
+def test_a_machine_stopped_by_hand_is_left_so_until_its_next_window() -> None:
+    left = found(NOON, LONG_LEASE, STOPPED, OFF_SINCE_ELEVEN)
+    assert (left.level, left.changes_at) == (Level.PARKED, at("08:00", 24))
+    assert "stopped from outside" in left.reason
+    assert found(at("08:00", 24), LONG_LEASE, STOPPED, OFF_SINCE_ELEVEN).level is Level.OPEN
+
+
+def test_who_wakes_a_machine_that_was_stopped_by_hand_gets_it() -> None:
+    woken = replace(LONG_LEASE, woken_at=at("11:30"), hold_until=at("11:40"))
+    assert found(NOON, woken, STOPPED, OFF_SINCE_ELEVEN).level is Level.OPEN
+
+
+def test_a_held_machine_that_is_stopped_by_hand_is_held_all_the_same() -> None:
+    held = replace(LONG_LEASE, hold_until=at("15:00"))
+    assert found(NOON, held, STOPPED, OFF_SINCE_ELEVEN).level is Level.OPEN
+
+
+def test_a_machine_started_by_hand_in_the_evening_runs_until_the_next_closing() -> None:
+    evening = found(at("21:00"), LONG_LEASE, STARTED, Idle(at("18:30")))
+    assert (evening.level, evening.changes_at) == (Level.WARM, at("08:00", 24))
+    assert "started from outside" in evening.reason
+    assert found(at("18:29", 24), LONG_LEASE, STARTED, Idle(at("18:30"))).level > Level.PARKED
+    assert found(at("18:30", 24), LONG_LEASE, STARTED, Idle(at("18:30"))).level is Level.PARKED
+
+
+def test_a_parked_machine_that_is_started_by_hand_runs_on() -> None:
+    known = replace(STARTED, started_by_hand_at=at("11:30"))
+    running = found(NOON, PARKED_BY_HAND, known, Idle(at("11:00")))
+    assert (running.level, running.changes_at) == (Level.WARM, at("18:30"))
+    assert found(at("18:30"), PARKED_BY_HAND, known, Idle(at("11:00"))).level is Level.PARKED
+
+
+def test_no_hand_keeps_a_box_over_the_end_of_its_lease() -> None:
+    told = replace(warned_of(STARTED, "lease", LEASE_END), started_by_hand_at=at("16:00"))
+    assert found(LEASE_END, known=told, activity=IDLE).level is Level.GONE
+
+
 BLIND = Unknown("the session list cannot be read since 2026-11-22 22:00 UTC", at("22:00", 22))
 ALWAYS = replace(LONG_LEASE, schedule="always")
 

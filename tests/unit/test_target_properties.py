@@ -66,6 +66,8 @@ def cases(draw: st.DrawFn) -> Drawn:
     unsaid: dict[str, Any] = {name: None for name in said if (getattr(box, name) or now) > now}
     box = replace(box, **unsaid)
     known = draw(box_statuses(box, policy))
+    if max(known.started_by_hand_at or now, known.stopped_by_hand_at or now) > now:  # nobody has seen it yet
+        known = replace(known, started_by_hand_at=None, stopped_by_hand_at=None)
     drawn = Drawn(now, box, known, SCHEDULES[box.schedule], policy)
     if draw(st.booleans()):
         drawn = drawn.told(drawn.target(Active(1)), drawn.now)
