@@ -13,7 +13,7 @@ from lifecycle.neighbours import hub_rows, outlook_mark
 from lifecycle.ports import Table, Tables
 from lifecycle.rows import StackRows, stack_rows
 from lifecycle.schedule import Schedule
-from lifecycle.timetable import Timetable
+from lifecycle.timetable import Reading, Timetable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Agenda:
     """Changes with every word of people about this stack, every change of a schedule it follows, and with its hub."""
     hub: StackRows | None = None
     """The rows of the hub whose door this stack uses."""
+    troubles: tuple[Reading, ...] = ()
+    """Those schedules whose stored text cannot be gone by."""
 
     def due(self, now: datetime) -> bool:
         """Say whether something was asked since the last pass, or the time it set itself has come."""
@@ -41,9 +43,10 @@ async def read_agenda(tables: Tables, timetable: Timetable, stack: str) -> Agend
     if rows.intent is None:
         return None
     found = await timetable.of({box.value.schedule for box in rows.boxes.values()})
-    marks = "".join(f"|{name}={version}" for name, (_, version) in sorted(found.items()))
+    marks = "".join(f"|{name}={found[name].version}" for name in sorted(found))
     hub = await hub_rows(tables, rows.intent.value)
     marks += f"|{outlook_mark(hub)}" if hub else ""
     revision = hashlib.sha256((rows.revision + marks).encode()).hexdigest()[:16]
-    schedules = {name: schedule for name, (schedule, _) in found.items()}
-    return Agenda(rows, rows.intent.value, schedules, revision, hub)
+    schedules = {name: reading.schedule for name, reading in found.items()}
+    troubles = tuple(reading for _, reading in sorted(found.items()) if reading.trouble)
+    return Agenda(rows, rows.intent.value, schedules, revision, hub, troubles)

@@ -16,7 +16,7 @@ def countries() -> frozenset[str]:
 
 @cache
 def public_holidays(country: str, year: int) -> frozenset[date]:
-    """List a year's holidays that hold in the whole country."""
+    """List a year's holidays that hold in the whole country. Raises whatever the library does where it cannot."""
     import holidays  # noqa: PLC0415 -- see above
 
     return frozenset(holidays.country_holidays(country, years=year))

@@ -255,7 +255,7 @@ class Commands:
         return await self._say(person, where, "wake", reason, match, change)
 
     async def _hold_until(self, box: BoxIntent, now: datetime) -> datetime:
-        schedule, _ = (await self.timetable.of({box.schedule}))[box.schedule]
+        schedule = (await self.timetable.of({box.schedule}))[box.schedule].schedule
         least = now + timedelta(hours=self.settings.policy.wake_hours)
         span = schedule.span_at(now)
         return max(span.until_at, least) if span.open and span.until_at else least

@@ -90,7 +90,7 @@ class Queries:
         found = {}
         known = tuple(stacks)
         names = {box.value.schedule for rows in known for box in rows.boxes.values()}
-        schedules = {name: schedule for name, (schedule, _) in (await self.timetable.of(names)).items()}
+        schedules = {name: reading.schedule for name, reading in (await self.timetable.of(names)).items()}
         for rows in known:
             hub = await hub_rows(self.tables, rows.intent.value) if rows.intent else None
             for name in rows.boxes:

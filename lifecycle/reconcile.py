@@ -140,6 +140,8 @@ class Reconciler:
         )
         for user in broken:
             turn.tell_of_broken(user)
+        for reading in agenda.troubles:
+            turn.tell_of_schedule(reading)
         return turn
 
     def _is_held(self, turn: Turn) -> bool:

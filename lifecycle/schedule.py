@@ -30,6 +30,9 @@ _NEAR_BACK = timedelta(days=5)
 _MARGIN = timedelta(days=3)
 """More than the longest window: 24 hours of wall time, a day that a zone skips, and the distance of two zones."""
 
+_ANY_YEAR = 2026
+"""Holidays are worked out year by year, from one file for each country: any year shows whether it can be read."""
+
 MOST_DATES = 500
 LONGEST_ZONE = 64
 
@@ -207,9 +210,15 @@ def _zone(field: str, value: object) -> str:
 
 
 def _country(field: str, value: object) -> str:
-    if not isinstance(value, str) or value not in countries():
+    try:
+        known = isinstance(value, str) and value in countries()
+        if known:
+            public_holidays(str(value), _ANY_YEAR)
+    except Exception:  # noqa: BLE001 -- whatever a library raises whose files are damaged
+        raise Invalid(field, "names a country whose public holidays cannot be read just now") from None
+    if not known:
         raise Invalid(field, "must be a country whose holidays are known, by its two letters, e.g. DE")
-    return value
+    return str(value)
 
 
 def _dates(field: str, value: object) -> frozenset[date]:

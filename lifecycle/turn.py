@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from lifecycle.notices import Notice
 from lifecycle.observation import MeterChange, SessionChange
 from lifecycle.rows import StackRows, Stored
 from lifecycle.schedule import Schedule
+from lifecycle.timetable import PARTITION, Reading
 
 ACTOR = "reconciler"
 AZURE = "azure"
@@ -118,6 +120,12 @@ class Turn:
             " until what was last read of it lapses"
         )
         self.notices.append(Notice("alert", self.rows.name, "", "operators", text, f"need!{stack}"))
+
+    def tell_of_schedule(self, reading: Reading) -> None:
+        """Have operators told, once for all its followers, that a stored schedule cannot be gone by."""
+        stored = hashlib.sha256(reading.version.encode()).hexdigest()[:16]
+        topic = f"{reading.schedule.name}!{stored}"
+        self.notices.append(Notice("alert", PARTITION, "", "operators", f"{reading.trouble}; PUT it anew", topic))
 
     def tell_of_hub(self) -> None:
         """Have owners told, once, why the hub whose door they use cannot serve them."""

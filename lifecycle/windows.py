@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
+from itertools import pairwise
 from typing import Any
 
 from lifecycle.rules import Invalid, list_rule, object_rule
@@ -16,6 +17,8 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _CLOCK_RULE = "must be a time from 00:00 to 23:59"
 _MIDNIGHT = "24:00"
+_DAY_MINUTES = 24 * 60
+_WEEK_MINUTES = 7 * _DAY_MINUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,23 @@ class Window:
 
 
 def windows_from_wire(field: str, value: object) -> tuple[Window, ...]:
-    """Read the list of a schedule's windows. Raises Invalid."""
+    """Read the list of a schedule's windows. Raises Invalid; windows that overlap are a slip, and refused as one."""
     entries = list_rule(field, value, 1, MOST_WINDOWS)
-    return tuple(_window(f"{field}[{index}]", entry) for index, entry in enumerate(entries))
+    windows = tuple(_window(f"{field}[{index}]", entry) for index, entry in enumerate(entries))
+    taken = sorted((begins, ends, index) for index, window in enumerate(windows) for begins, ends in _minutes(window))
+    taken.append((taken[0][0] + _WEEK_MINUTES, taken[0][1], taken[0][2]))  # Sunday's last may run into Monday
+    for (_, ends, index), (begins, _, following) in pairwise(taken):
+        if begins < ends:
+            first, second = sorted((index, following))
+            raise Invalid(f"{field}[{second}]", f"overlaps {field}[{first}]; make one window of the two")
+    return windows
+
+
+def _minutes(window: Window) -> list[tuple[int, int]]:
+    """Place a window in the week, in minutes of wall time from Monday's beginning; the end may lie in the next."""
+    begins = [day * _DAY_MINUTES + window.opens.hour * 60 + window.opens.minute for day in window.days]
+    length = (window.closes.hour - window.opens.hour) * 60 + window.closes.minute - window.opens.minute
+    return [(at, at + length + (_DAY_MINUTES if window.days_long else 0)) for at in begins]
 
 
 def window_to_wire(window: Window) -> dict[str, Any]:

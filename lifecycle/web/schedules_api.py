@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from lifecycle import due
@@ -12,8 +11,8 @@ from lifecycle.people import Person, Role
 from lifecycle.ports import Bell, Change, Clock, Insert, Queue, Remove, Replace, Row, Table, Tables
 from lifecycle.queries import Queries
 from lifecycle.refusals import Missing, Stale, Taken, Unwanted
-from lifecycle.schedule import Schedule, from_wire, to_wire
-from lifecycle.timetable import PARTITION, UNCHANGEABLE, Timetable
+from lifecycle.schedule import from_wire, to_wire
+from lifecycle.timetable import PARTITION, UNCHANGEABLE, Reading, Timetable, cells_of
 from lifecycle.web import fields
 from lifecycle.web.answers import Answer, Request, answer
 
@@ -33,13 +32,13 @@ class ScheduleApi:
         person.must_be(Role.READER)
         fields.query(request.query)
         every = await self.timetable.every()
-        return answer(200, {"value": [_view(schedule) for _, (schedule, _) in sorted(every.items())], "nextLink": None})
+        return answer(200, {"value": [_view(every[name]) for name in sorted(every)], "nextLink": None})
 
     async def get(self, request: Request, person: Person) -> Answer:
         """GET /api/schedules/{name}."""
         person.must_be(Role.READER)
-        schedule, version = await self._known(_name(request))
-        return answer(200, _view(schedule), {"ETag": tag_of(version)})
+        reading = await self._known(_name(request))
+        return answer(200, _view(reading), {"ETag": tag_of(reading.version)})
 
     async def put(self, request: Request, person: Person) -> Answer:
         """PUT /api/schedules/{name}."""
@@ -49,10 +48,10 @@ class ScheduleApi:
             raise Unwanted("is built in and cannot be changed; choose another name", "name")
         schedule = from_wire(name, fields.json_object(request.body))
         version = await self._version(request, name)
-        row = Row(name, {"body": json.dumps(to_wire(schedule)), "by": person.name}, version)
+        row = Row(name, cells_of(schedule, person.name), version)
         etags = await self._commit(name, Replace(row) if version else Insert(row))
         await self._ring_followers(name)
-        return answer(200, _view(schedule), {"ETag": tag_of(etags[name])})
+        return answer(200, _view(Reading(schedule)), {"ETag": tag_of(etags[name])})
 
     async def delete(self, request: Request, person: Person) -> Answer:
         """DELETE /api/schedules/{name}; refused while a box follows it."""
@@ -70,7 +69,7 @@ class ScheduleApi:
         await self._ring_followers(name)
         return answer(200, {"name": name, "deleted": True})
 
-    async def _known(self, name: str) -> tuple[Schedule, str]:
+    async def _known(self, name: str) -> Reading:
         every = await self.timetable.every()
         if name not in every:
             raise Missing(f"there is no schedule {name}", "name")
@@ -80,9 +79,9 @@ class ScheduleApi:
         """Give the version that is to be changed; empty where none is stored. Raises Stale."""
         match = request.headers.get("if-match")
         every = await self.timetable.every()
-        if match not in (None, "*") and (name not in every or tag_of(every[name][1]) != match):
+        if match not in (None, "*") and (name not in every or tag_of(every[name].version) != match):
             raise Stale(f"schedule {name} has changed since; read it again", "If-Match")
-        return every[name][1] if name in every else ""
+        return every[name].version if name in every else ""
 
     async def _commit(self, name: str, change: Change) -> dict[str, str]:
         try:
@@ -111,5 +110,6 @@ def _name(request: Request) -> str:
     return value
 
 
-def _view(schedule: Schedule) -> dict[str, Any]:
-    return {"name": schedule.name, **to_wire(schedule)}
+def _view(reading: Reading) -> dict[str, Any]:
+    trouble = {"trouble": reading.trouble} if reading.trouble else {}
+    return {"name": reading.schedule.name, **to_wire(reading.schedule), **trouble}

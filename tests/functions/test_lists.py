@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import pytest
 
 from lifecycle.costs import GROUPINGS
 from lifecycle.model import BoxStatus, StackStatus
+from lifecycle.ports import Put, Table
 from tests.functions.desk import (
     ALICE,
     BOB,
@@ -191,6 +193,8 @@ async def test_of_two_who_change_one_version_of_a_schedule_at_once_one_is_refuse
         ({**WEEK, "timeZone": "Mars/Olympus"}, "timeZone"),
         ({**WEEK, "timeZone": "../etc/passwd"}, "timeZone"),
         ({**WEEK, "weekly": []}, "weekly"),
+        ({**WEEK, "weekly": [{"days": ["mon"], "from": "09:00", "to": "09:00"}]}, "weekly[0].to"),
+        ({**WEEK, "weekly": [*WEEK["weekly"], {"days": ["mon"], "from": "16:59", "to": "18:00"}]}, "weekly[1]"),
         ({**WEEK, "weekly": [{"days": ["mon"], "from": "9", "to": "17:00"}]}, "weekly[0].from"),
         ({**WEEK, "weekly": [{"days": ["monday"], "from": "09:00", "to": "17:00"}]}, "weekly[0].days"),
         ({**WEEK, "holidays": {"dates": ["2026-02-30"]}}, "holidays.dates[0]"),
@@ -203,6 +207,20 @@ async def test_a_schedule_that_breaks_a_rule_is_refused_by_field(body: dict[str,
     reply = await desk("PUT", "/schedules/paris", body, OPERATOR)
     assert (reply.status, reply.errors) == (400, {field})
     assert await desk.everything() == []
+
+
+async def test_a_stored_schedule_that_cannot_be_read_is_shown_with_its_trouble_and_can_be_written_anew(
+    desk: Desk,
+) -> None:
+    await desk("PUT", "/schedules/paris", WEEK, OPERATOR)
+    (row,) = [row async for row in desk.tables.scan(Table.SCHEDULES)]
+    broken = replace(row, values={**row.values, "body": "{"})
+    await desk.tables.commit(Table.SCHEDULES, row.partition, [Put(broken)])
+    shown = (await desk("GET", "/schedules/paris")).body
+    assert shown["weekly"] == WEEK["weekly"]
+    assert "the last good one holds" in shown["trouble"]
+    assert (await desk("PUT", "/schedules/paris", WEEK, OPERATOR)).status == 200
+    assert "trouble" not in (await desk("GET", "/schedules/paris")).body
 
 
 async def test_a_schedule_that_does_not_exist_is_not_found(desk: Desk) -> None:

@@ -122,7 +122,7 @@ def test_a_day_with_one_window_within_it_closes_once(drawn: tuple[Schedule, date
 @given(schedules_at_a_change())
 def test_what_is_written_is_read_back(drawn: tuple[Schedule, date]) -> None:
     schedule, _ = drawn
-    distinct = [window for window in schedule.weekly if window.opens != window.closes]
-    if distinct:
-        kept = Schedule("kept", schedule.zone, tuple(distinct), schedule.holidays, "DE", stop_only=True)
-        assert from_wire("kept", to_wire(kept)) == kept
+    for window in schedule.weekly:  # one alone overlaps nothing
+        if window.opens != window.closes:
+            kept = Schedule("kept", schedule.zone, (window,), schedule.holidays, "DE", stop_only=True)
+            assert from_wire("kept", to_wire(kept)) == kept

@@ -83,6 +83,44 @@ def test_a_bad_schedule_is_refused_by_field_and_rule(body: Any, field: str) -> N
     assert refused.value.rule
 
 
+def weekly(*windows: tuple[str, str, str]) -> dict[str, Any]:
+    return GOOD | {"weekly": [{"days": days.split(), "from": opens, "to": closes} for days, opens, closes in windows]}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "with_"),
+    [
+        (weekly(("mon", "08:00", "12:00"), ("mon", "11:59", "14:00")), "weekly[1]", "weekly[0]"),
+        (
+            weekly(("mon", "08:00", "12:00"), ("tue", "08:00", "09:00"), ("mon", "09:00", "10:00")),
+            "weekly[2]",
+            "weekly[0]",
+        ),
+        (weekly(("tue", "05:00", "07:00"), ("mon tue", "22:00", "06:00")), "weekly[1]", "weekly[0]"),
+        (weekly(("mon", "00:00", "01:00"), ("sun", "22:00", "01:00")), "weekly[1]", "weekly[0]"),
+        (weekly(("mon", "08:00", "09:00"), ("mon", "08:00", "09:00")), "weekly[1]", "weekly[0]"),
+    ],
+)
+def test_windows_that_overlap_are_refused_and_both_named(body: Any, field: str, with_: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        from_wire("hours", body)
+    assert refused.value.field == field
+    assert f"overlaps {with_}" in refused.value.rule
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        weekly(("mon", "08:00", "12:00"), ("mon", "12:00", "14:00")),
+        weekly(("sun", "22:00", "06:00"), ("mon", "06:00", "08:00")),
+        weekly(("mon tue wed thu fri sat sun", "00:00", "24:00")),
+        weekly(("mon tue", "20:00", "19:59"), ("tue wed", "19:59", "20:00")),
+    ],
+)
+def test_windows_that_only_touch_are_taken(body: Any) -> None:
+    assert from_wire("hours", body)
+
+
 @pytest.mark.parametrize("name", ["always", "never", "", "Hours", "1st", "a" * 41, "a_b", "a\n", "-a"])
 def test_a_name_that_is_none_or_is_taken_is_refused(name: str) -> None:
     with pytest.raises(Invalid) as refused:
