@@ -13,6 +13,7 @@ from lifecycle.timetable import Timetable
 
 FARTHEST_START = timedelta(days=90)
 LATE_START = timedelta(minutes=5)
+SHORTEST_LEASE = timedelta(minutes=15)
 LONGEST_KEY = 8192
 KEY_TYPES = ("ssh-rsa", "ssh-ed25519")
 """What Azure takes for Linux machines (Microsoft: virtual-machines/linux/ssh-from-windows)."""
@@ -31,6 +32,7 @@ class BoxAsk:
     vm_size: str | None = None
     region: str | None = None
     start_at: datetime | None = None
+    until: datetime | None = None
     owner: str | None = None
     login: Login | None = None
     ssh_public_key: str | None = None
@@ -51,7 +53,17 @@ async def check(ask: BoxAsk, settings: Settings, timetable: Timetable, now: date
     _one_of(ask.region, settings.regions, "region")
     if ask.start_at and not now - LATE_START <= ask.start_at <= now + FARTHEST_START:
         raise Unwanted(f"must lie between now and {FARTHEST_START.days} days ahead", "startAt")
+    if ask.until:
+        _check_until(ask, ask.until, longest, now)
     _check_login(ask)
+
+
+def _check_until(ask: BoxAsk, until: datetime, longest: float, now: datetime) -> None:
+    if ask.hours is not None:
+        raise Unwanted("goes without hours: one of the two says when the lease ends", "until")
+    if not SHORTEST_LEASE <= until - (ask.start_at or now) <= timedelta(hours=longest):
+        least = f"{SHORTEST_LEASE / timedelta(minutes=1):g} minutes"
+        raise Unwanted(f"must lie at least {least} and at most {longest:g} hours after the start", "until")
 
 
 def _one_of(value: str | None, allowed: list[str] | tuple[str, ...], field: str) -> None:

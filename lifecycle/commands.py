@@ -206,12 +206,13 @@ class Commands:
             requested_by=person.name,
             requested_at=now,
             reason=ask.reason or "",
-            hours=ask.hours or self.settings.policy.lease_hours,
+            hours=_hours_of(ask, now) or self.settings.policy.lease_hours,
             schedule=ask.schedule or "office",
             vm_size=ask.vm_size or self.settings.vm_sizes[0],
             login=login,
             ssh_public_key=ask.ssh_public_key or self.throwaway_key(),
             start_at=ask.start_at,
+            until=ask.until,
         )
 
     # -- words about a box ---------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ class Commands:
                 rule = f"the whole lease may be {longest:g} hours at most; it is {box.hours:g} and would be {total:g}"
                 raise Unwanted(rule, "hours")
             await once.settle({"hours": hours}, now)
-            return replace(box, hours=total, word=_word(person, reason), heard=once.heard_with(box))
+            return replace(box.lengthened(hours), word=_word(person, reason), heard=once.heard_with(box))
 
         return await self._say(person, where, "extend", reason, match, change)
 
@@ -297,7 +298,7 @@ class Commands:
             total = min(box.hours + policy.wake_hours, policy.longest_lease_hours)
             if total <= box.hours:
                 raise Unwanted(f"the lease has the longest length there is, {policy.longest_lease_hours:g} h", "token")
-            return replace(box, hours=total, word=KEPT, heard=heard)
+            return replace(box.lengthened(total - box.hours), word=KEPT, heard=heard)
 
         rows = await self._rows(keep.stack)
         box = rows.boxes.get(keep.box)
@@ -459,6 +460,11 @@ class _Once:
 def tag_of(etag: str) -> str:
     """Make a row's version fit for an ETag header."""
     return f'"{hashlib.sha256(etag.encode()).hexdigest()[:16]}"'
+
+
+def _hours_of(ask: BoxAsk, now: datetime) -> float | None:
+    """Say how long a lease is asked for, also where its end is named."""
+    return (ask.until - (ask.start_at or now)) / timedelta(hours=1) if ask.until else ask.hours
 
 
 def _word(person: Person, reason: str) -> str:

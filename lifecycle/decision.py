@@ -24,6 +24,7 @@ from lifecycle.blueprint import (
     box_key,
 )
 from lifecycle.hubs import UNPEERABLE, needed_until, next_word, trouble, with_trouble
+from lifecycle.lead import lead_of, waits_with
 from lifecycle.model import (
     Activity,
     Block,
@@ -152,7 +153,8 @@ def decide(case: Case) -> Decision:
     """Name every box's target and every step that may start now."""
     borrowed = case.hub is not None
     boxes = {name: box_seen(case.status, box, case.now, borrowed=borrowed) for name, box in case.boxes.items()}
-    status = replace(case.status, boxes={**case.status.boxes, **boxes})
+    waits = waits_with(case.status, boxes, case.now, borrowed=borrowed)
+    status = replace(case.status, boxes={**case.status.boxes, **boxes}, waits_seconds=waits)
     if case.hub:
         found = trouble(case.hub, case.stack, case.intent, status, case.estate, case.now)
         status = with_trouble(status, found, case.now)
@@ -161,7 +163,9 @@ def decide(case: Case) -> Decision:
     outside = leaving or (borrowed and has_left(status))
     activities = {name: activity(status, box, case.now, leaving=outside) for name, box in case.boxes.items()}
     targets = {
-        name: target(case.now, box, boxes[name], case.schedules[box.schedule], activities[name], case.policy)
+        name: target(
+            case.now, box, boxes[name], case.schedules[box.schedule], activities[name], case.policy, lead_of(waits)
+        )
         for name, box in case.boxes.items()
     }
     targets = {name: _spared(case, boxes[name], found) for name, found in targets.items()}
@@ -418,7 +422,8 @@ def _told(case: Case, name: str, found: Target, *, alone: bool) -> BoxStatus:
         changes_at=found.changes_at,
         asked_at=found.asked_at,
         lease_until=lease if known.first_ready_at else None,
-        eta_at=eta_of(found, known, case.operations.values(), case.now),
+        eta_at=eta_of(found, known, case.operations.values(), case.now, case.boxes[name].start_at),
+        waiting_since_at=(known.waiting_since_at or case.now) if known.level < Level.OPEN is found.level else None,
     )
 
 

@@ -6,7 +6,7 @@ Everything here is a frozen value. Instants end in ``_at`` or ``_until`` and are
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
@@ -123,12 +123,14 @@ class BoxIntent:
     requested_at: datetime
     reason: str
     hours: float
-    """Length of the lease, counted from first ready; grows with each extension."""
+    """Length of the lease, counted from ready, or from ``start_at`` where that is later; grows with each extension."""
     schedule: str
     vm_size: str
     login: Login
     ssh_public_key: str | None = None
     start_at: datetime | None = None
+    until: datetime | None = None
+    """The instant at which the lease ends whenever it began; None where its length is what was asked for."""
     hold_until: datetime | None = None
     woken_at: datetime | None = None
     parked_at: datetime | None = None
@@ -142,6 +144,11 @@ class BoxIntent:
     def wanted_from_at(self) -> datetime:
         """The instant from which it is meant to exist."""
         return self.start_at or self.requested_at
+
+    def lengthened(self, hours: float) -> BoxIntent:
+        """Give the same box with so much more of a lease."""
+        until = self.until + timedelta(hours=hours) if self.until else None
+        return replace(self, hours=self.hours + hours, until=until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +273,8 @@ class BoxStatus:
     """When its machine was first seen stopped by somebody else's doing, while it is."""
     started_by_hand_at: datetime | None = None
     """The same for a machine that runs."""
+    waiting_since_at: datetime | None = None
+    """Since when it is to be open and is not yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +372,8 @@ class StackStatus:
     blocks: Mapping[str, Block] = field(default_factory=dict)
     meters: Mapping[str, OpenMeter] = field(default_factory=dict)
     sessions: Mapping[str, OpenSession] = field(default_factory=dict)
+    waits_seconds: tuple[float, ...] = ()
+    """How long its latest boxes had to be waited for whose door had to be built, oldest first."""
     drained_at: datetime | None = None
     """When the frontend was first seen drained, in the closing that is under way."""
     closing_because: str = ""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from lifecycle.blueprint import ADDRESS, BASTION, HUB, NAT, NAT_ADDRESS, NSG_BASTION, NSG_FRONTEND, PEERING, VNET
 from lifecycle.model import Block, BoxStatus, Level, Operation, Verb
-from lifecycle.target import Target
+from lifecycle.target import Cause, Target
 
 TYPICAL_DOOR = timedelta(minutes=9)
 """How long Bastion takes to come up, as a first estimate (recorded live traffic: 6 to 8 minutes; reports: 10)."""
@@ -43,8 +43,19 @@ def block_of(box: str, blocks: Mapping[str, Block]) -> Block | None:
     return max(mine, key=lambda block: block.retry_at, default=None)
 
 
-def eta_of(target: Target, known: BoxStatus, operations: Iterable[Operation], now: datetime) -> datetime | None:
-    """Estimate when a box that is to open will be ready; None when it is, or is not to be."""
+def eta_of(
+    target: Target,
+    known: BoxStatus,
+    operations: Iterable[Operation],
+    now: datetime,
+    start_at: datetime | None = None,
+) -> datetime | None:
+    """Estimate when a box that is to open will be ready; None when it is, or is not to be.
+
+    One that starts later is expected at that time, for which it is made ready.
+    """
+    if start_at and now < start_at and target.cause is Cause.FUTURE:
+        return None if known.level is Level.OPEN else start_at
     if target.level is not Level.OPEN or known.level is Level.OPEN:
         return None
     door = next((op for op in operations if op.part == BASTION and op.verb is Verb.PUT), None)

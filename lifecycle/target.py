@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from lifecycle.lead import DEFAULT_LEAD, LONGEST_LEAD
 from lifecycle.model import Active, Activity, BoxIntent, BoxStatus, Idle, Level, Policy, Unknown, require_aware
 from lifecycle.schedule import Schedule
 
@@ -75,6 +76,7 @@ class _Case:
     schedule: Schedule
     activity: Activity
     policy: Policy
+    lead: timedelta
 
     @property
     def lease_until(self) -> datetime:
@@ -89,9 +91,15 @@ class _Case:
         """The latest reason to open that has come to pass: wanted, woken, or a window's beginning."""
         span = self.schedule.span_at(self.now)
         window = span.since_at if span.open and not self.schedule.stop_only else None
-        causes = (self.box.wanted_from_at, self.box.woken_at, window)
+        begun_at = self.box.start_at - self.lead if self.box.start_at else None
+        causes = (self.box.wanted_from_at, begun_at, self.box.woken_at, window)
         passed = [cause for cause in causes if cause is not None and cause <= self.now]
         return max(passed, default=self.box.wanted_from_at)  # the clock that wrote the wish may be ahead of ours
+
+    @property
+    def head_start(self) -> timedelta:
+        """How long before the latest reason to open the box may have been opened for it."""
+        return LONGEST_LEAD if self.asked_at == self.box.start_at else timedelta()
 
     @property
     def courtesy_until(self) -> datetime | None:
@@ -108,7 +116,7 @@ class _Case:
         closed_at, wanted_at = span.since_at, self.box.wanted_from_at
         if closed_at is not None and wanted_at < closed_at - LATE_ASK:
             return None
-        ready_at = self.known.first_ready_at or max(self.now, wanted_at)
+        ready_at = max(self.known.first_ready_at or self.now, wanted_at)
         return ready_at + timedelta(hours=self.policy.wake_hours)
 
     def announced(self, deadline: Deadline) -> datetime | None:
@@ -140,15 +148,30 @@ class _Case:
 
 
 def lease_until(box: BoxIntent, known: BoxStatus) -> datetime:
-    """Say when a lease ends: ``hours`` after the box was first ready, or could have been at the latest."""
-    return (known.first_ready_at or box.wanted_from_at + LONGEST_BUILD) + timedelta(hours=box.hours)
+    """Say when a lease ends: at the instant that was asked for, else ``hours`` after the clock of the lease began.
+
+    It begins when the box is first ready, or could have been at the latest; never before it was wanted.
+    """
+    if box.until:
+        return box.until
+    ready_at = known.first_ready_at or box.wanted_from_at + LONGEST_BUILD
+    return max(ready_at, box.wanted_from_at) + timedelta(hours=box.hours)
 
 
 def target(
-    now: datetime, box: BoxIntent, known: BoxStatus, schedule: Schedule, activity: Activity, policy: Policy
+    now: datetime,
+    box: BoxIntent,
+    known: BoxStatus,
+    schedule: Schedule,
+    activity: Activity,
+    policy: Policy,
+    lead: timedelta = DEFAULT_LEAD,
 ) -> Target:
-    """Name what a box should be at ``now`` (aware UTC), with the reason and the instant it would change."""
-    case = _Case(require_aware(now, "now"), box, known, schedule, activity, policy)
+    """Name what a box should be at ``now`` (aware UTC), with the reason and the instant it would change.
+
+    ``lead`` is how long before a future start it is begun, so that it is ready at the time.
+    """
+    case = _Case(require_aware(now, "now"), box, known, schedule, activity, policy, lead)
     found = next(replace(found, cause=cause) for cause, rule in RULES if (found := rule(case)) is not None)
     if found.level is Level.GONE:
         return found
@@ -181,9 +204,12 @@ def _future(case: _Case) -> Target | None:
     if start_at is None or start_at <= case.now:
         return None
     reason = f"starts at {start_at:%Y-%m-%d %H:%M} UTC"
+    begin_at = start_at if case.box.parked_at else start_at - case.lead
+    if begin_at <= case.now:
+        return Target(Level.OPEN, f"{reason}, and is made ready for then", start_at)
     if not case.built:
-        return Target(Level.GONE, reason, start_at)
-    return case.ending(Level.PARKED, reason, case.box.requested_at + case.policy.warning_lead, start_at)
+        return Target(Level.GONE, reason, begin_at)
+    return case.ending(Level.PARKED, reason, case.box.requested_at + case.policy.warning_lead, begin_at)
 
 
 def _held(case: _Case) -> Target | None:
@@ -294,7 +320,7 @@ def _idle(case: _Case) -> Target | None:
         return None
     ready_at, asked_at = case.known.ready_at, case.asked_at
     is_open = case.known.level is Level.OPEN
-    if ready_at is None or not (is_open or ready_at >= asked_at):
+    if ready_at is None or not (is_open or ready_at >= asked_at - case.head_start):
         return None
     idle_from = max(ready_at, asked_at, case.activity.since_at)
     limit_at = idle_from + case.policy.idle_limit

@@ -140,6 +140,7 @@ BOX_ASK: Mapping[str, tuple[str, Check]] = {
     "vmSize": ("vm_size", word),
     "region": ("region", word),
     "startAt": ("start_at", instant),
+    "until": ("until", instant),
     "owner": ("owner", person),
     "login": ("login", one_of(Login)),
     "sshPublicKey": ("ssh_public_key", text),

@@ -24,6 +24,7 @@ BOX_ASK: dict[str, Any] = {
     "vmSize": {"type": "string"},
     "region": {"type": "string"},
     "startAt": INSTANT,
+    "until": INSTANT,
     "owner": {"type": "string"},
     "login": {"enum": [login.value for login in Login]},
     "sshPublicKey": {"type": "string"},

@@ -46,7 +46,7 @@ def box_view(rows: StackRows, name: str, estate: Estate, cost: Mapping[str, Any]
         "openedAt": instant(known.ready_at),
         "eta": instant(known.eta_at or _first_eta(intent, known)),
         "leaseHours": intent.hours,
-        "leaseUntil": instant(known.lease_until),
+        "leaseUntil": instant(known.lease_until or intent.until),
         "holdUntil": instant(intent.hold_until),
         "changesAt": instant(known.changes_at),
         "schedule": intent.schedule,
@@ -75,7 +75,7 @@ def box_tag(rows: StackRows, name: str) -> str:
 
 def _first_eta(intent: BoxIntent, known: BoxStatus) -> datetime | None:
     """Estimate for a box that no pass has seen yet."""
-    return None if known.reason else intent.wanted_from_at + TYPICAL_REST + TYPICAL_DOOR
+    return None if known.reason else intent.start_at or intent.requested_at + TYPICAL_REST + TYPICAL_DOOR
 
 
 def _connect(rows: StackRows, intent: BoxIntent, known: BoxStatus, estate: Estate) -> dict[str, Any]:

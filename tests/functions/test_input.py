@@ -42,6 +42,7 @@ WRONG_TYPES: dict[str, list[Any]] = {
     "vmSize": [1, True, [], {}, ""],
     "region": [1, True, [], {}, ""],
     "startAt": [1, True, [], {}, "", "tomorrow", "2026-11-24", "2026-11-24T09:00:00", "2026-13-01T00:00:00Z"],
+    "until": [1, True, [], {}, "", "tonight", "2026-11-24", "2026-11-24T09:00:00", "2026-13-01T00:00:00Z"],
     "owner": [1, True, [], {}, "", "a b", "<b>", "a\nb", "a" * 255, SURROGATE, "a\u202eb"],
     "login": [1, True, [], {}, "password", ""],
     "sshPublicKey": [1, True, [], {}],
@@ -58,6 +59,8 @@ BEYOND_RULES: list[tuple[str, Any]] = [
     ("vmSize", "Standard_M416s_v2"),
     ("startAt", "2026-11-23T08:00:00Z"),
     ("startAt", "2027-11-23T09:00:00Z"),
+    ("until", "2026-11-23T09:14:59Z"),
+    ("until", "2026-11-25T09:00:01Z"),
     ("outbound", "none"),
 ]
 UNREADABLE: dict[str, bytes] = {

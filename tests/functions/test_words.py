@@ -145,6 +145,13 @@ async def test_of_two_words_at_once_on_one_version_one_passes(desk: Desk) -> Non
 # -- keys --------------------------------------------------------------------------------------------------
 
 
+async def test_a_lease_until_an_instant_is_told_as_one_and_lengthened_like_any_other(desk: Desk) -> None:
+    box = (await desk.make(until="2026-11-23T20:00:00+01:00")).body
+    assert (box["leaseUntil"], box["leaseHours"]) == ("2026-11-23T19:00:00Z", 10)
+    assert (await say(desk, "extend", {"hours": 38})).body["leaseUntil"] == "2026-11-25T09:00:00Z"
+    assert (await say(desk, "extend", {"hours": 0.5})).errors == {"hours"}
+
+
 async def test_to_extend_twice_under_one_key_counts_once(desk: Desk) -> None:
     await desk.make()
     for _ in range(3):

@@ -228,14 +228,6 @@ async def test_a_box_asked_for_in_the_night_opens_for_a_while_and_is_then_parked
     await world.until_phase(where, "parked", hours=4)
 
 
-async def test_a_future_box_costs_nothing_before_it_starts() -> None:
-    world = World()
-    where = await world.ask(start_at=world.start + timedelta(hours=3))
-    await world.pass_by(hours=2, minutes=55)
-    assert world.resources() == {}
-    await world.until_phase(where, "ready", minutes=30)
-
-
 async def test_a_steady_stack_makes_no_mutation_and_one_status_write_per_look() -> None:
     world = World()
     where = await world.ask(hours=100, schedule="always")

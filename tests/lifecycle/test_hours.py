@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+from lifecycle.lead import DEFAULT_LEAD
 from lifecycle.ports import Put, Row, Table
 from lifecycle.schedule import from_wire
 from lifecycle.timetable import PARTITION, cells_of
-from tests.world.harness import World
+from sandbox.arm.switches import Switches
+from tests.world.harness import ALICE, World
 
 PLAIN: dict[str, Any] = {
     "timeZone": "Etc/UTC",
@@ -21,6 +24,51 @@ async def write_schedule(world: World, name: str = "team", **change: Any) -> Non
     """Be an operator who writes a schedule."""
     cells = cells_of(from_wire(name, {**PLAIN, **change}), "olga")
     await world.tables.commit(Table.SCHEDULES, PARTITION, [Put(Row(name, cells))])
+
+
+async def test_a_box_for_a_later_time_costs_nothing_until_it_is_begun_and_is_ready_at_that_time() -> None:
+    world = World()
+    start_at = world.start + timedelta(hours=3)
+    where = await world.ask(start_at=start_at, hours=2)
+    await world.pass_until(start_at - DEFAULT_LEAD - timedelta(minutes=1))
+    assert world.resources() == {}
+    known = await world.box(where)
+    assert known is not None
+    assert (known.phase, known.changes_at, known.eta_at) == ("parked", start_at - DEFAULT_LEAD, start_at)
+    await world.pass_until(start_at)
+    known = await world.box(where)
+    assert known is not None
+    assert known.phase == "ready"
+    assert known.lease_until == start_at + timedelta(hours=2)
+    world.connect(where, minutes=5)
+
+
+async def test_a_slow_door_is_learnt_and_the_next_box_is_begun_earlier() -> None:
+    world = World(switches=Switches(slow_tail=1.0))
+    first = await world.ask(name="first")
+    await world.until_phase(first, "ready", hours=2)
+    (took,) = (await world.stack()).status.value.waits_seconds
+    assert took > DEFAULT_LEAD.total_seconds()
+    await world.commands.retire(ALICE, first, "", match=None)
+    await world.until_phase(first, "gone", hours=3)
+    start_at = world.start + timedelta(hours=7)
+    second = await world.ask(name="second", start_at=start_at)
+    await world.pass_until(start_at - timedelta(seconds=took))
+    assert await world.phase(second) == "building"
+    assert world.resources()
+
+
+async def test_a_lease_until_an_instant_ends_then_and_an_extension_moves_it() -> None:
+    world = World()
+    until = world.start + timedelta(hours=2)
+    where = await world.ask(until=until)
+    known = await world.until_phase(where, "ready")
+    assert known.lease_until == until
+    await world.commands.extend(ALICE, where, 1, "", match=None, key=None)
+    await world.pass_until(until + timedelta(minutes=50))
+    assert world.resources()
+    await world.pass_until(until + timedelta(hours=1, minutes=30))
+    assert world.resources() == {}
 
 
 async def test_a_stored_schedule_that_breaks_leaves_its_boxes_on_the_last_good_hours_and_alerts_once() -> None:

@@ -30,6 +30,9 @@ WELCOME = [
     BoxAsk(ssh_public_key=KEY),
     BoxAsk(start_at=NOON - 5 * MINUTE),
     BoxAsk(start_at=NOON + 90 * DAY),
+    BoxAsk(until=NOON + 15 * MINUTE),
+    BoxAsk(until=NOON + 14 * DAY),
+    BoxAsk(start_at=NOON + DAY, until=NOON + 15 * DAY),
 ]
 
 
@@ -45,6 +48,14 @@ UNWANTED = [
     (BoxAsk(region="eastus"), "region", "must be one of westeurope"),
     (BoxAsk(start_at=NOON - 6 * MINUTE), "startAt", "must lie between now and 90 days ahead"),
     (BoxAsk(start_at=NOON + 91 * DAY), "startAt", "must lie between now and 90 days ahead"),
+    (BoxAsk(until=NOON + DAY, hours=8), "until", "goes without hours"),
+    (BoxAsk(until=NOON + 14 * MINUTE), "until", "must lie at least 15 minutes and at most 336 hours after the start"),
+    (
+        BoxAsk(until=NOON + 14 * DAY + MINUTE),
+        "until",
+        "must lie at least 15 minutes and at most 336 hours after the start",
+    ),
+    (BoxAsk(until=NOON + DAY, start_at=NOON + DAY), "until", "must lie at least 15 minutes"),
     (BoxAsk(login=Login.KEY), "sshPublicKey", "is required with login key"),
     (BoxAsk(login=Login.ENTRA, ssh_public_key=KEY), "sshPublicKey", "goes with login key only"),
     (BoxAsk(outbound=Outbound.NONE), "outbound", "none cuts Entra login off"),

@@ -208,7 +208,7 @@ def test_nothing_is_looked_at_again_only_when_nothing_stands_and_nothing_is_want
     later = decided(
         replace(BOX, start_at=NOON + HOUR), status=without(status_of(BOX, known=BoxStatus("first")), *nothing.parts)
     )
-    assert later.look_again_at == NOON + HOUR
+    assert later.look_again_at == NOON + 45 * MINUTE
     assert later.status.boxes["one"].phase == "parked"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -91,7 +91,7 @@ RULES = [
         "future start, never built",
         Level.GONE,
         "starts at 2026-11-23 13:00 UTC",
-        at("13:00"),
+        at("12:45"),
         box=replace(BOX, start_at=at("13:00")),
         known=UNBUILT,
         activity=IDLE,
@@ -100,8 +100,36 @@ RULES = [
         "future start, built",
         Level.PARKED,
         "starts at 2026-11-23 13:00 UTC",
-        at("13:00"),
+        at("12:45"),
         box=replace(BOX, start_at=at("13:00")),
+        activity=IDLE,
+    ),
+    Rule(
+        "future start, parked until then by request",
+        Level.PARKED,
+        "starts at 2026-11-23 13:00 UTC",
+        at("13:00"),
+        box=replace(BOX, start_at=at("13:00"), parked_at=at("12:10")),
+        activity=IDLE,
+    ),
+    Rule(
+        "future start, about to come",
+        Level.OPEN,
+        "starts at 2026-11-23 13:00 UTC, and is made ready for then",
+        at("13:00"),
+        now=at("12:45"),
+        box=replace(BOX, start_at=at("13:00")),
+        known=UNBUILT,
+        activity=IDLE,
+    ),
+    Rule(
+        "future start, about to come, outside its hours",
+        Level.OPEN,
+        "is made ready for then",
+        at("07:00", 24),
+        now=at("06:45", 24),
+        box=replace(BOX, start_at=at("07:00", 24)),
+        known=UNBUILT,
         activity=IDLE,
     ),
     Rule(
@@ -408,6 +436,33 @@ def test_a_limit_once_announced_stays_where_it_is() -> None:
 def test_an_extension_takes_the_announced_end_back() -> None:
     told = warned_of(READY, "lease", LEASE_END)
     assert found(LEASE_END, replace(BOX, hours=10.0), told).level is Level.OPEN
+
+
+def test_a_box_begun_early_counts_lease_and_idleness_from_its_start() -> None:
+    later = replace(BOX, start_at=at("13:00"))
+    early = replace(READY, first_ready_at=at("12:55"), ready_at=at("12:55"))
+    assert lease_until(later, early) == at("21:00")
+    assert lease_until(later, replace(early, first_ready_at=at("13:04"))) == at("21:04")
+    for now, level, known in (
+        ("12:58", Level.OPEN, early),
+        ("13:29", Level.OPEN, early),
+        ("13:30", Level.WARM, early),
+        ("13:40", Level.WARM, replace(early, level=Level.WARM)),
+    ):
+        assert found(at(now), later, known, Idle(at("08:50"))).level is level, now
+
+
+def test_how_early_a_box_is_begun_is_up_to_what_such_boxes_took() -> None:
+    later = replace(BOX, start_at=at("13:00"))
+    slow = target(at("12:10"), later, UNBUILT, SCHEDULES["office"], IDLE, POLICY, timedelta(minutes=40))
+    assert (slow.level, slow.changes_at) == (Level.GONE, at("12:20"))
+
+
+def test_a_lease_that_ends_at_an_instant_does_so_whenever_it_was_ready() -> None:
+    until = replace(BOX, until=at("15:00"), hours=6.0)
+    assert lease_until(until, READY) == lease_until(until, UNBUILT) == at("15:00")
+    assert lease_until(until.lengthened(2), READY) == at("17:00")
+    assert found(at("15:00"), until, warned_of(READY, "lease", at("15:00"))).level is Level.GONE
 
 
 def test_a_start_in_the_future_cuts_nobody_off() -> None:
