@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lifecycle.lead import DEFAULT_LEAD, LONGEST_LEAD
-from lifecycle.model import Active, Activity, BoxIntent, BoxStatus, Idle, Level, Policy, Unknown, require_aware
-from lifecycle.schedule import Schedule
+from lifecycle.model import Active, Activity, BoxIntent, BoxStatus, Idle, Level, Policy, Unknown, Warned, require_aware
+from lifecycle.schedule import Schedule, Span
 
 LONGEST_BUILD = timedelta(hours=1)
 """A lease starts at ready, but no later than this after the box was wanted, so that every lease ends.
@@ -18,6 +18,9 @@ Bastion takes about 10 minutes as a rule and more than 30 at times (public repor
 """
 LATE_ASK = timedelta(hours=1)
 """Who asks for a box later than this before closing gets it for ``wake_hours`` all the same."""
+
+MOST_STEPS = 20
+"""So many instants in a row at which nothing changes after all are stepped over; at the next one is looked again."""
 
 EARLY_ASK = timedelta(hours=1)
 """Who asks so shortly before a window that only closes means to work in it: it does not shut the box again."""
@@ -77,6 +80,19 @@ class _Case:
     activity: Activity
     policy: Policy
     lead: timedelta
+    span: Span
+    """The window or gap of the schedule that holds ``now``."""
+
+    def later(self, now: datetime, warnings: Iterable[Deadline]) -> _Case:
+        """Go on to a later instant, with these warnings given in time and all else as it is."""
+        lead = self.policy.warning_lead
+        told = {
+            each.kind: Warned(each.at, max(each.at - lead, self.now))
+            for each in warnings
+            if each.at - lead <= now and self.announced(each) is None
+        }
+        known = replace(self.known, warned={**self.known.warned, **told}) if told else self.known
+        return replace(self, now=now, known=known, span=self.schedule.span_at(now))
 
     @property
     def lease_until(self) -> datetime:
@@ -89,8 +105,7 @@ class _Case:
     @property
     def asked_at(self) -> datetime:
         """The latest reason to open that has come to pass: wanted, woken, or a window's beginning."""
-        span = self.schedule.span_at(self.now)
-        window = span.since_at if span.open and not self.schedule.stop_only else None
+        window = self.span.since_at if self.span.open and not self.schedule.stop_only else None
         begun_at = self.box.start_at - self.lead if self.box.start_at else None
         causes = (self.box.wanted_from_at, begun_at, self.box.woken_at, window)
         passed = [cause for cause in causes if cause is not None and cause <= self.now]
@@ -110,10 +125,9 @@ class _Case:
     @property
     def courtesy_end(self) -> datetime | None:
         """When that while ends or ended; None for a box that was asked for well within its hours."""
-        span = self.schedule.span_at(self.now)
-        if span.open:
+        if self.span.open:
             return None
-        closed_at, wanted_at = span.since_at, self.box.wanted_from_at
+        closed_at, wanted_at = self.span.since_at, self.box.wanted_from_at
         if closed_at is not None and wanted_at < closed_at - LATE_ASK:
             return None
         ready_at = max(self.known.first_ready_at or self.now, wanted_at)
@@ -126,6 +140,10 @@ class _Case:
             return None
         return max(deadline.at, warned.told_at + self.policy.warning_lead)
 
+    def limit(self, deadline: Deadline) -> datetime:
+        """When a deadline takes effect, announced already or as soon as may be."""
+        return self.announced(deadline) or max(deadline.at, self.now + self.policy.warning_lead)
+
     def ending(self, level: Level, reason: str, cut_at: datetime, changes_at: datetime | None = None) -> Target:
         """Go down to ``level``, but never under somebody's hands before the announced hard limit."""
         if isinstance(self.activity, Idle) and self.activity.sure:
@@ -137,11 +155,11 @@ class _Case:
         if isinstance(self.activity, Idle):
             return Target(level, reason, min((at for at in (hard_at, changes_at) if at), default=None), (deadline,))
         who = "somebody is connected" if isinstance(self.activity, Active) else "nobody can tell whether anybody is"
-        latest = (hard_at or max(cut_at, self.now + self.policy.warning_lead)).strftime("%Y-%m-%d %H:%M UTC")
+        limit_at = self.limit(deadline)
         return Target(
             Level.OPEN,
-            f"{reason}, but {who}: open until they leave, at the latest {latest}",
-            hard_at,
+            f"{reason}, but {who}: open until they leave, at the latest {limit_at:%Y-%m-%d %H:%M} UTC",
+            min(at for at in (limit_at, changes_at) if at),
             (deadline,),
             runs_until=hard_at or cut_at,
         )
@@ -169,17 +187,41 @@ def target(
 ) -> Target:
     """Name what a box should be at ``now`` (aware UTC), with the reason and the instant it would change.
 
-    ``lead`` is how long before a future start it is begun, so that it is ready at the time.
+    That instant is the first at which level or reason differ, if nobody comes, leaves or says anything until then
+    and people are warned in time. ``lead`` is how long before a future start a box is begun, so that it is ready
+    at the time.
     """
-    case = _Case(require_aware(now, "now"), box, known, schedule, activity, policy, lead)
+    span = schedule.span_at(require_aware(now, "now"))
+    case = _Case(now, box, known, schedule, activity, policy, lead, span)
+    found = _found(case)
+    return replace(found, changes_at=_first_difference(case, found))
+
+
+def _first_difference(case: _Case, found: Target) -> datetime | None:
+    """Step over the instants at which a rule might change its mind and does not."""
+    at, there = found.changes_at, found
+    for _ in range(MOST_STEPS):
+        if at is None or at <= case.now:
+            break
+        case = case.later(at, there.warnings)
+        there = _found(case)
+        if (there.level, there.reason) != (found.level, found.reason):
+            break
+        at = there.changes_at
+    return at
+
+
+def _found(case: _Case) -> Target:
+    """Ask the rules. ``changes_at`` is the next instant at which their answer may be another."""
     found = next(replace(found, cause=cause) for cause, rule in RULES if (found := rule(case)) is not None)
     if found.level is Level.GONE:
         return found
     lease = Deadline("lease", case.lease_until, "its lease ends and all of it goes, the disk too")
     warnings = (*found.warnings, lease) if case.built else found.warnings
-    changes = [instant for instant in (found.changes_at, case.announced(lease) or case.lease_until) if instant]
-    changes_at = min((instant for instant in changes if instant > now), default=now)
-    asked_at = case.asked_at if found.level is Level.OPEN else known.asked_at
+    lease_at = case.limit(lease) if case.built else lease.at
+    changes = [instant for instant in (found.changes_at, lease_at) if instant]
+    changes_at = min((instant for instant in changes if instant > case.now), default=case.now)
+    asked_at = case.asked_at if found.level is Level.OPEN else case.known.asked_at
     runs_until = min(found.runs_until or case.lease_until, max(changes[-1], case.now))
     return replace(found, changes_at=changes_at, warnings=warnings, asked_at=asked_at, runs_until=runs_until)
 
@@ -270,7 +312,7 @@ def _parked(case: _Case) -> Target | None:
 
 
 def _outside_hours(case: _Case) -> Target | None:
-    span = case.schedule.span_at(case.now)
+    span = case.span
     if span.open or case.courtesy_until is not None:
         return None
     ends = [end for end in (span.since_at, case.box.hold_until, case.courtesy_end) if end and end <= case.now]
@@ -288,7 +330,7 @@ def _outside_hours(case: _Case) -> Target | None:
 def _only_closes(case: _Case) -> Target | None:
     if not case.schedule.stop_only:
         return None
-    span = case.schedule.span_at(case.now)
+    span = case.span
     if span.since_at is None or not span.open or case.asked_at >= span.since_at - EARLY_ASK:
         return None
     return case.ending(
@@ -351,12 +393,15 @@ def _wanted(case: _Case) -> Target:
 
 
 def _closes_at(case: _Case) -> datetime | None:
-    return case.courtesy_until or case.schedule.span_at(case.now).until_at
+    return case.courtesy_until or case.span.until_at
 
 
 def _next_change(case: _Case) -> datetime | None:
-    """When the hours change anything: a courtesy may be overtaken by the window that it runs into."""
-    ends = (case.courtesy_until, case.schedule.span_at(case.now).until_at)
+    """When the hours change anything: a courtesy may be overtaken by the window that it runs into.
+
+    The end of one whose box is not ready yet moves on as time does.
+    """
+    ends = (case.courtesy_until if case.known.first_ready_at else None, case.span.until_at)
     return min((end for end in ends if end), default=None)
 
 

@@ -154,6 +154,7 @@ def box_intents(draw: st.DrawFn, *, plain: bool = False) -> BoxIntent:
     said: dict[str, Any] = (
         {} if plain else {name: draw(after) for name in ("hold_until", "woken_at", "parked_at", "retired_at")}
     )
+    start_at, hours = draw(after), draw(st.sampled_from((0.25, 1.0, 8.0, 50.5, 336.0)))
     return BoxIntent(
         name=draw(names),
         incarnation=draw(hostile_texts),
@@ -161,12 +162,13 @@ def box_intents(draw: st.DrawFn, *, plain: bool = False) -> BoxIntent:
         requested_by=draw(hostile_texts),
         requested_at=requested_at,
         reason=draw(hostile_texts),
-        hours=draw(st.sampled_from((0.25, 1.0, 8.0, 50.5, 336.0))),
+        hours=hours,
         schedule=draw(boxes_schedules),
         vm_size="Standard_D2s_v5",
         login=draw(st.sampled_from(Login)),
         ssh_public_key=draw(st.none() | hostile_texts),
-        start_at=draw(after),
+        start_at=start_at,
+        until=(start_at or requested_at) + timedelta(hours=hours) if draw(st.booleans()) else None,
         word=draw(hostile_texts),
         **said,
     )

@@ -78,7 +78,7 @@ RULES = [
         known=warned_of(READY, "lease", LEASE_END),
         box=replace(BOX, hold_until=at("20:00")),
     ),
-    Rule("lease over without warning goes on", Level.OPEN, "in use: 1 connected", at("18:30"), now=LEASE_END),
+    Rule("lease over without warning goes on", Level.OPEN, "in use: 1 connected", at("17:15"), now=LEASE_END),
     Rule(
         "never built and its lease over",
         Level.GONE,
@@ -250,7 +250,7 @@ RULES = [
         "asked for outside its hours",
         Level.OPEN,
         "asked for outside its hours",
-        at("21:00"),
+        at("04:00", 24),
         now=at("19:00"),
         box=replace(BOX, requested_at=at("19:00")),
         known=UNBUILT,

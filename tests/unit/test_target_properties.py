@@ -48,6 +48,18 @@ class Drawn:
         }
         return replace(self, known=replace(self.known, warned={**old, **new}))
 
+    def lived(self, activity: Activity, to: datetime) -> Drawn:
+        """Let time go by up to ``to``, every warning being given the moment it is due."""
+        drawn = self
+        while True:
+            found = drawn.target(activity)
+            drawn = drawn.told(found, drawn.now)
+            dues = [each.at - self.policy.warning_lead for each in drawn.target(activity).warnings]
+            following = min((due for due in dues if due > drawn.now), default=to)
+            if drawn.now >= to:
+                return drawn
+            drawn = replace(drawn, now=min(following, to))
+
     @property
     def built(self) -> bool:
         return self.known.first_ready_at is not None or self.known.level > Level.GONE
@@ -66,6 +78,7 @@ def cases(draw: st.DrawFn) -> Drawn:
     unsaid: dict[str, Any] = {name: None for name in said if (getattr(box, name) or now) > now}
     box = replace(box, **unsaid)
     known = draw(box_statuses(box, policy))
+    now = max(now, known.ready_at or now)  # what has come to pass lies behind
     if max(known.started_by_hand_at or now, known.stopped_by_hand_at or now) > now:  # nobody has seen it yet
         known = replace(known, started_by_hand_at=None, stopped_by_hand_at=None)
     drawn = Drawn(now, box, known, SCHEDULES[box.schedule], policy)
@@ -112,15 +125,32 @@ def test_the_next_change_lies_ahead_unless_a_warning_is_due(drawn: Drawn, activi
         assert drawn.told(found, drawn.now) != drawn or not drawn.built
 
 
-@given(cases(), activities, st.lists(st.floats(0, 1, exclude_max=True), min_size=6, max_size=6))
+@given(cases(), activities, st.lists(st.floats(0, 1, exclude_max=True), min_size=6, max_size=6).map(sorted))
 @settings(max_examples=100, deadline=None)
-def test_before_its_next_change_the_level_stays_as_it_is(drawn: Drawn, activity: Activity, shares: list[float]) -> None:
-    drawn = drawn.told(drawn.target(activity), drawn.now)
+def test_the_next_change_is_exactly_the_first_instant_at_which_level_or_reason_differ(
+    drawn: Drawn, activity: Activity, shares: list[float]
+) -> None:
+    drawn = drawn.lived(activity, drawn.now)
     found = drawn.target(activity)
     span = (found.changes_at or drawn.now + timedelta(days=20)) - drawn.now
     for instant in [drawn.now + span * share for share in shares] + [drawn.now + span - SECOND]:
         if drawn.now <= instant < drawn.now + span:
-            assert drawn.target(activity, instant).level is found.level, instant
+            then = drawn.lived(activity, instant).target(activity)
+            assert (then.level, then.reason) == (found.level, found.reason), instant
+    if found.changes_at:
+        then = drawn.lived(activity, found.changes_at).target(activity)
+        assert (then.level, then.reason) != (found.level, found.reason)
+
+
+@given(cases(), activities, st.sampled_from((0.25, 1.0, 48.0)))
+@settings(max_examples=100, deadline=None)
+def test_more_hours_never_bring_an_end_nearer(drawn: Drawn, activity: Activity, hours: float) -> None:
+    """Neither the lease's end comes nearer, nor is less of the box left at any later instant."""
+    more = replace(drawn, box=drawn.box.lengthened(hours))
+    assert lease_until(more.box, drawn.known) == lease_until(drawn.box, drawn.known) + timedelta(hours=hours)
+    for minutes in (0, 10, 60, 600, 3000):
+        at = drawn.now + timedelta(minutes=minutes)
+        assert more.lived(activity, at).target(activity).level >= drawn.lived(activity, at).target(activity).level, at
 
 
 @given(cases(), activities)
