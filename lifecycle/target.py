@@ -271,7 +271,8 @@ def _stopped_by_hand(case: _Case) -> Target | None:
         return None
     until = f"until {opens_at:%Y-%m-%d %H:%M} UTC or a wake" if opens_at else "until a wake"
     reason = f"its machine was stopped from outside, seen at {stopped_at:%Y-%m-%d %H:%M} UTC: it is left so {until}"
-    return case.ending(Level.PARKED, reason, stopped_at + case.policy.warning_lead, opens_at)
+    changes = [at for at in (opens_at, _next_change(case)) if at]
+    return case.ending(Level.PARKED, reason, stopped_at + case.policy.warning_lead, min(changes, default=None))
 
 
 def _started_by_hand(case: _Case) -> Target | None:
@@ -286,8 +287,7 @@ def _started_by_hand(case: _Case) -> Target | None:
         return None
     until = f"until {closes_at:%Y-%m-%d %H:%M} UTC" if closes_at else "until its lease ends"
     reason = f"its machine was started from outside, seen at {started_at:%Y-%m-%d %H:%M} UTC: it is left so {until}"
-    span = case.schedule.span_at(case.now)
-    changes = [at for at in (closes_at, span.until_at) if at]
+    changes = [at for at in (closes_at, case.span.until_at) if at]
     found = case.ending(Level.WARM, reason, started_at + case.policy.closing_grace, min(changes, default=None))
     return replace(found, runs_until=closes_at)
 
@@ -323,7 +323,7 @@ def _outside_hours(case: _Case) -> Target | None:
         Level.PARKED,
         f"outside the hours of schedule {case.schedule.name}{until}",
         closed_at + case.policy.closing_grace,
-        again,
+        span.until_at,
     )
 
 

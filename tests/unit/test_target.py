@@ -202,7 +202,7 @@ RULES = [
         "outside the hours of one that only closes",
         Level.PARKED,
         "outside the hours of schedule closing",
-        at("09:00") + 200 * HOUR,
+        at("08:00", 24),  # it does not open then, but for another reason
         now=at("18:30"),
         box=replace(LONG_LEASE, schedule="closing"),
         activity=IDLE,
@@ -266,7 +266,7 @@ OFF_SINCE_ELEVEN = Idle(at("11:00"))
 
 def test_a_machine_stopped_by_hand_is_left_so_until_its_next_window() -> None:
     left = found(NOON, LONG_LEASE, STOPPED, OFF_SINCE_ELEVEN)
-    assert (left.level, left.changes_at) == (Level.PARKED, at("08:00", 24))
+    assert (left.level, left.changes_at) == (Level.PARKED, at("18:30"))  # then its hours are over as well
     assert "stopped from outside" in left.reason
     assert found(at("08:00", 24), LONG_LEASE, STOPPED, OFF_SINCE_ELEVEN).level is Level.OPEN
 
