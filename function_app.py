@@ -72,6 +72,12 @@ async def wake_jumpbox(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer("wake_jumpbox", req)
 
 
+@app.route("jumpboxes/{stack}/{name}/schedule", methods=["POST"])
+async def follow_schedule(req: func.HttpRequest) -> func.HttpResponse:
+    """Have a box follow another schedule for a while."""
+    return await _answer("follow_schedule", req)
+
+
 @app.route("jumpboxes/{stack}/{name}/park", methods=["POST"])
 async def park_jumpbox(req: func.HttpRequest) -> func.HttpResponse:
     """Deallocate a box."""

@@ -42,7 +42,7 @@ async def read_agenda(tables: Tables, timetable: Timetable, stack: str) -> Agend
     rows = stack_rows(stack, await tables.query(Table.STACKS, stack))
     if rows.intent is None:
         return None
-    found = await timetable.of({box.value.schedule for box in rows.boxes.values()})
+    found = await timetable.of({name for box in rows.boxes.values() for name in box.value.schedule_names})
     marks = "".join(f"|{name}={found[name].version}" for name in sorted(found))
     hub = await hub_rows(tables, rows.intent.value)
     marks += f"|{outlook_mark(hub)}" if hub else ""

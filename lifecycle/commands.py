@@ -17,10 +17,11 @@ from lifecycle.audit import Entry, append
 from lifecycle.budgets import refusal
 from lifecycle.caution import PARTITION as DELETIONS
 from lifecycle.caution import Tally
+from lifecycle.detour import hours_of
 from lifecycle.faults import Conflict
 from lifecycle.hubs import is_foreign
 from lifecycle.links import Keep
-from lifecycle.model import BOXES_PER_STACK, BoxIntent, Login, Outbound, Sku, StackIntent
+from lifecycle.model import BOXES_PER_STACK, BoxIntent, Login, OtherHours, Outbound, Sku, StackIntent
 from lifecycle.people import Person, Role
 from lifecycle.ports import Bell, Change, Clock, Insert, Put, Queue, Remove, Replace, Row, Table, Tables
 from lifecycle.purse import read_standings
@@ -256,10 +257,32 @@ class Commands:
         return await self._say(person, where, "wake", reason, match, change)
 
     async def _hold_until(self, box: BoxIntent, now: datetime) -> datetime:
-        schedule = (await self.timetable.of({box.schedule}))[box.schedule].schedule
+        found = await self.timetable.of(box.schedule_names)
+        schedule = hours_of(box, {name: reading.schedule for name, reading in found.items()})
         least = now + timedelta(hours=self.settings.policy.wake_hours)
         span = schedule.span_at(now)
         return max(span.until_at, least) if span.open and span.until_at else least
+
+    async def follow(
+        self, person: Person, where: Where, schedule: str | None, hours: float, reason: str, *, match: str | None
+    ) -> Where:
+        """Have a box follow another schedule for ``hours``, and then its own again; 0 ends that at once."""
+        person.must_be(Role.USER)
+        if hours and not schedule:
+            raise Unwanted("is required: which schedule to follow for a while", "schedule")
+        if hours and not await self.timetable.exists(str(schedule)):
+            known = ", ".join(sorted(await self.timetable.every()))
+            raise Unwanted(f"there is no schedule {schedule}; there are {known}", "schedule")
+
+        async def change(box: BoxIntent, now: datetime) -> BoxIntent:
+            old = box.other_hours
+            if hours:
+                other: OtherHours | None = OtherHours(str(schedule), now, now + timedelta(hours=hours))
+            else:
+                other = replace(old, until_at=min(old.until_at, now)) if old else None
+            return replace(box, other_hours=other, word=_word(person, reason))
+
+        return await self._say(person, where, "follow", reason, match, change)
 
     async def park(self, person: Person, where: Where, reason: str, *, match: str | None) -> Where:
         """Deallocate a box until its next window or a wake."""

@@ -23,6 +23,7 @@ from lifecycle.blueprint import (
     blueprint,
     box_key,
 )
+from lifecycle.detour import hours_of
 from lifecycle.hubs import UNPEERABLE, needed_until, next_word, trouble, with_trouble
 from lifecycle.lead import lead_of, waits_with
 from lifecycle.model import (
@@ -164,7 +165,7 @@ def decide(case: Case) -> Decision:
     activities = {name: activity(status, box, case.now, leaving=outside) for name, box in case.boxes.items()}
     targets = {
         name: target(
-            case.now, box, boxes[name], case.schedules[box.schedule], activities[name], case.policy, lead_of(waits)
+            case.now, box, boxes[name], hours_of(box, case.schedules), activities[name], case.policy, lead_of(waits)
         )
         for name, box in case.boxes.items()
     }

@@ -112,6 +112,15 @@ class StackIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherHours:
+    """Another schedule that a box follows for a while: [since_at, until_at)."""
+
+    schedule: str
+    since_at: datetime
+    until_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BoxIntent:
     """What people want of a box. Written by commands only."""
 
@@ -131,6 +140,7 @@ class BoxIntent:
     start_at: datetime | None = None
     until: datetime | None = None
     """The instant at which the lease ends whenever it began; None where its length is what was asked for."""
+    other_hours: OtherHours | None = None
     hold_until: datetime | None = None
     woken_at: datetime | None = None
     parked_at: datetime | None = None
@@ -144,6 +154,11 @@ class BoxIntent:
     def wanted_from_at(self) -> datetime:
         """The instant from which it is meant to exist."""
         return self.start_at or self.requested_at
+
+    @property
+    def schedule_names(self) -> tuple[str, ...]:
+        """The schedules that it goes by: its own, and another for a while."""
+        return (self.schedule, *([self.other_hours.schedule] if self.other_hours else []))
 
     def lengthened(self, hours: float) -> BoxIntent:
         """Give the same box with so much more of a lease."""

@@ -89,7 +89,7 @@ class Queries:
         """
         found = {}
         known = tuple(stacks)
-        names = {box.value.schedule for rows in known for box in rows.boxes.values()}
+        names = {name for rows in known for box in rows.boxes.values() for name in box.value.schedule_names}
         schedules = {name: reading.schedule for name, reading in (await self.timetable.of(names)).items()}
         for rows in known:
             hub = await hub_rows(self.tables, rows.intent.value) if rows.intent else None

@@ -81,6 +81,16 @@ class Schedule:
     stop_only: bool = False
     kind: Rhythm = Rhythm.WEEKLY
 
+    def in_force(self, now: datetime) -> Schedule:
+        """Name the schedule that holds at ``now``: itself. See ``detour`` for one that holds for a while."""
+        require_aware(now, "now")
+        return self
+
+    def turns_at(self, now: datetime) -> datetime | None:
+        """Say when another schedule comes into force: never."""
+        require_aware(now, "now")
+        return None
+
     def span_at(self, now: datetime) -> Span:
         """Name the window or gap that holds ``now``. Raises ValueError where ``now`` is naive."""
         require_aware(now, "now")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from lifecycle.detour import Detour
 from lifecycle.lead import DEFAULT_LEAD, LONGEST_LEAD
 from lifecycle.model import Active, Activity, BoxIntent, BoxStatus, Idle, Level, Policy, Unknown, Warned, require_aware
 from lifecycle.schedule import Schedule, Span
@@ -76,7 +77,7 @@ class _Case:
     now: datetime
     box: BoxIntent
     known: BoxStatus
-    schedule: Schedule
+    schedule: Schedule | Detour
     activity: Activity
     policy: Policy
     lead: timedelta
@@ -95,6 +96,11 @@ class _Case:
         return replace(self, now=now, known=known, span=self.schedule.span_at(now))
 
     @property
+    def hours(self) -> Schedule:
+        """The schedule in force."""
+        return self.schedule.in_force(self.now)
+
+    @property
     def lease_until(self) -> datetime:
         return lease_until(self.box, self.known)
 
@@ -105,7 +111,7 @@ class _Case:
     @property
     def asked_at(self) -> datetime:
         """The latest reason to open that has come to pass: wanted, woken, or a window's beginning."""
-        window = self.span.since_at if self.span.open and not self.schedule.stop_only else None
+        window = self.span.since_at if self.span.open and not self.hours.stop_only else None
         begun_at = self.box.start_at - self.lead if self.box.start_at else None
         causes = (self.box.wanted_from_at, begun_at, self.box.woken_at, window)
         passed = [cause for cause in causes if cause is not None and cause <= self.now]
@@ -180,7 +186,7 @@ def target(
     now: datetime,
     box: BoxIntent,
     known: BoxStatus,
-    schedule: Schedule,
+    schedule: Schedule | Detour,
     activity: Activity,
     policy: Policy,
     lead: timedelta = DEFAULT_LEAD,
@@ -219,7 +225,7 @@ def _found(case: _Case) -> Target:
     lease = Deadline("lease", case.lease_until, "its lease ends and all of it goes, the disk too")
     warnings = (*found.warnings, lease) if case.built else found.warnings
     lease_at = case.limit(lease) if case.built else lease.at
-    changes = [instant for instant in (found.changes_at, lease_at) if instant]
+    changes = [instant for instant in (found.changes_at, case.schedule.turns_at(case.now), lease_at) if instant]
     changes_at = min((instant for instant in changes if instant > case.now), default=case.now)
     asked_at = case.asked_at if found.level is Level.OPEN else case.known.asked_at
     runs_until = min(found.runs_until or case.lease_until, max(changes[-1], case.now))
@@ -304,7 +310,7 @@ def _parked(case: _Case) -> Target | None:
     parked_at = case.box.parked_at
     if parked_at is None:
         return None
-    opens_at = None if case.schedule.stop_only else case.schedule.next_opening_after(parked_at)
+    opens_at = None if case.hours.stop_only else case.schedule.next_opening_after(parked_at)
     if opens_at is not None and opens_at <= case.now:
         return None
     until = f"until {opens_at:%Y-%m-%d %H:%M} UTC or a wake" if opens_at else "until a wake"
@@ -317,28 +323,31 @@ def _outside_hours(case: _Case) -> Target | None:
         return None
     ends = [end for end in (span.since_at, case.box.hold_until, case.courtesy_end) if end and end <= case.now]
     closed_at = max(ends) if ends else case.box.wanted_from_at
-    again = None if case.schedule.stop_only else span.until_at
-    until = f" until {again:%Y-%m-%d %H:%M} UTC" if again else ""
+    until = f" until {span.until_at:%Y-%m-%d %H:%M} UTC" if span.until_at else ""
     return case.ending(
         Level.PARKED,
-        f"outside the hours of schedule {case.schedule.name}{until}",
+        f"outside the hours of schedule {case.hours.name}{until}" if not case.hours.stop_only else _shut_by(case),
         closed_at + case.policy.closing_grace,
         span.until_at,
     )
 
 
 def _only_closes(case: _Case) -> Target | None:
-    if not case.schedule.stop_only:
+    if not case.hours.stop_only:
         return None
     span = case.span
     if span.since_at is None or not span.open or case.asked_at >= span.since_at - EARLY_ASK:
         return None
     return case.ending(
         Level.PARKED,
-        f"schedule {case.schedule.name} only closes: wake it to open it",
+        _shut_by(case),
         span.since_at + case.policy.closing_grace,
         span.until_at,
     )
+
+
+def _shut_by(case: _Case) -> str:
+    return f"closed by schedule {case.hours.name}, which opens nothing by itself: wake it"
 
 
 def _unattended(case: _Case) -> Target | None:
@@ -388,7 +397,7 @@ def _wanted(case: _Case) -> Target:
     closes_at = _closes_at(case)
     if closes_at is None or isinstance(case.activity, Idle):
         return Target(Level.OPEN, reason, _next_change(case), runs_until=closes_at)
-    cut = Deadline("cut", closes_at + case.policy.closing_grace, f"the hours of schedule {case.schedule.name} end")
+    cut = Deadline("cut", closes_at + case.policy.closing_grace, f"the hours of schedule {case.hours.name} end")
     return Target(Level.OPEN, reason, _next_change(case), (cut,), runs_until=closes_at)
 
 

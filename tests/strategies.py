@@ -19,6 +19,7 @@ from lifecycle.model import (
     OpenMeter,
     OpenSession,
     Operation,
+    OtherHours,
     Policy,
     Power,
     Seen,
@@ -147,6 +148,13 @@ unknowns = st.just(Unknown("the list cannot be read"))
 
 
 @st.composite
+def other_hours(draw: st.DrawFn, since_at: datetime) -> OtherHours:
+    """Draw another schedule for a while."""
+    since_at += timedelta(minutes=30 * draw(st.integers(0, 60)))
+    return OtherHours(draw(boxes_schedules), since_at, since_at + timedelta(hours=draw(st.sampled_from((0, 1, 7, 60)))))
+
+
+@st.composite
 def box_intents(draw: st.DrawFn, *, plain: bool = False) -> BoxIntent:
     """Draw what people want of a box; ``plain`` leaves out everything said after the request."""
     requested_at = draw(week_instants)
@@ -170,6 +178,7 @@ def box_intents(draw: st.DrawFn, *, plain: bool = False) -> BoxIntent:
         start_at=start_at,
         until=(start_at or requested_at) + timedelta(hours=hours) if draw(st.booleans()) else None,
         word=draw(hostile_texts),
+        other_hours=None if plain else draw(st.none() | other_hours(requested_at)),
         **said,
     )
 

@@ -134,6 +134,14 @@ class BoxApi:
         )
         return await self._accepted(where)
 
+    async def follow(self, request: Request, person: Person) -> Answer:
+        """POST .../schedule {schedule, hours, reason?}."""
+        said = fields.read(request.body, fields.FOLLOW)
+        where = await self.commands.follow(
+            person, _where(request), said.get("schedule"), _span(said), said.get("reason", ""), match=_match(request)
+        )
+        return await self._accepted(where)
+
     async def park(self, request: Request, person: Person) -> Answer:
         """POST .../park {reason?}."""
         said = fields.read(request.body, fields.REASON)

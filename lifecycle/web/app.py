@@ -66,6 +66,7 @@ class Site:
             "retire_jumpbox": boxes.retire,
             "extend_jumpbox": boxes.extend,
             "wake_jumpbox": boxes.wake,
+            "follow_schedule": boxes.follow,
             "park_jumpbox": boxes.park,
             "list_stacks": stacks.every,
             "get_stack": stacks.get,

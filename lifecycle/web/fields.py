@@ -149,6 +149,7 @@ BOX_ASK: Mapping[str, tuple[str, Check]] = {
 }
 WORD: Mapping[str, tuple[str, Check]] = {"hours": ("hours", hours), "reason": ("reason", reason)}
 SPAN: Mapping[str, tuple[str, Check]] = {"hours": ("hours", span_hours), "reason": ("reason", reason)}
+FOLLOW: Mapping[str, tuple[str, Check]] = {"schedule": ("schedule", name), **SPAN}
 REASON: Mapping[str, tuple[str, Check]] = {"reason": ("reason", reason)}
 
 

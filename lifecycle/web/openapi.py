@@ -54,6 +54,7 @@ SCHEDULE: dict[str, Any] = {
 }
 WORD = {"hours": HOURS, "reason": REASON}
 SPAN = {"hours": {"type": "number", "minimum": 0, "maximum": LONGEST_SPAN_HOURS}, "reason": REASON}
+FOLLOW = {"schedule": NAME_SCHEMA, **SPAN}
 
 Route = tuple[str, str, str, str, tuple[str, ...], dict[str, Any] | None]
 
@@ -65,6 +66,7 @@ ROUTES: tuple[Route, ...] = (
     ("retire_jumpbox", "delete", "/jumpboxes/{stack}/{name}", "End a box; its disk goes too", (), None),
     ("extend_jumpbox", "post", "/jumpboxes/{stack}/{name}/extend", "Lengthen a lease by some hours", (), WORD),
     ("wake_jumpbox", "post", "/jumpboxes/{stack}/{name}/wake", "Hold a box open", (), WORD),
+    ("follow_schedule", "post", "/jumpboxes/{stack}/{name}/schedule", "Follow another schedule a while", (), FOLLOW),
     ("park_jumpbox", "post", "/jumpboxes/{stack}/{name}/park", "Deallocate a box", (), {"reason": REASON}),
     ("list_stacks", "get", "/stacks", "List stacks", ("after", "limit"), None),
     ("get_stack", "get", "/stacks/{stack}", "Read a stack with its parts", (), None),
@@ -104,6 +106,7 @@ ACCEPTED = (
     "retire_jumpbox",
     "extend_jumpbox",
     "wake_jumpbox",
+    "follow_schedule",
     "park_jumpbox",
     "disconnect_session",
     "exempt_stack",

@@ -93,7 +93,7 @@ class ScheduleApi:
         return [
             rows.name
             async for rows in self.queries.stacks()
-            if any(box.value.schedule == name and not rows.is_gone(key) for key, box in rows.boxes.items())
+            if any(name in box.value.schedule_names and not rows.is_gone(key) for key, box in rows.boxes.items())
         ]
 
     async def _ring_followers(self, name: str) -> None:

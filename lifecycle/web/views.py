@@ -50,6 +50,8 @@ def box_view(rows: StackRows, name: str, estate: Estate, cost: Mapping[str, Any]
         "holdUntil": instant(intent.hold_until),
         "changesAt": instant(known.changes_at),
         "schedule": intent.schedule,
+        "otherSchedule": intent.other_hours and intent.other_hours.schedule,
+        "otherScheduleUntil": instant(intent.other_hours.until_at) if intent.other_hours else None,
         "vmSize": intent.vm_size,
         "login": intent.login.value,
         "connect": _connect(rows, intent, known, estate),

@@ -144,6 +144,7 @@ def test_every_reference_of_the_document_leads_somewhere() -> None:
         ("create_jumpbox", fields.BOX_ASK),
         ("extend_jumpbox", fields.WORD),
         ("wake_jumpbox", fields.WORD),
+        ("follow_schedule", fields.FOLLOW),
         ("park_jumpbox", fields.REASON),
     ],
 )

@@ -32,6 +32,7 @@ BODIES = {
     "create_jumpbox": {},
     "put_schedule": WEEK,
     "exempt_stack": {"hours": 1},
+    "follow_schedule": {"schedule": "always", "hours": 1},
     "lift_bound": {"hours": 1},
 }
 OPERATORS = ("put_schedule", "delete_schedule", "exempt_stack", "lift_bound")

@@ -152,6 +152,42 @@ async def test_a_lease_until_an_instant_is_told_as_one_and_lengthened_like_any_o
     assert (await say(desk, "extend", {"hours": 0.5})).errors == {"hours"}
 
 
+async def test_a_box_follows_another_schedule_for_a_while_and_the_way_back_is_told(desk: Desk) -> None:
+    await desk.make()
+    box = (await say(desk, "schedule", {"schedule": "always", "hours": 30})).body
+    assert (box["schedule"], box["otherSchedule"], box["otherScheduleUntil"]) == (
+        "office", "always", "2026-11-24T15:00:00Z"
+    )  # fmt: skip
+    desk.later(hours=1)
+    assert (await say(desk, "schedule", {"hours": 0})).body["otherScheduleUntil"] == "2026-11-23T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({"hours": 4}, 422, "schedule"),
+        ({"schedule": "lunch", "hours": 4}, 422, "schedule"),
+        ({"schedule": "always"}, 400, "hours"),
+        ({"schedule": "always", "hours": 745}, 400, "hours"),
+        ({"schedule": "Always", "hours": 4}, 400, "schedule"),
+    ],
+)
+async def test_another_schedule_is_one_that_exists_for_a_time_that_ends(
+    body: dict[str, object], status: int, field: str, desk: Desk
+) -> None:
+    await desk.make()
+    reply = await say(desk, "schedule", body)
+    assert (reply.status, reply.errors) == (status, {field})
+
+
+async def test_a_schedule_that_a_box_follows_for_a_while_cannot_be_deleted(desk: Desk) -> None:
+    week = {"timeZone": "Europe/Paris", "weekly": [{"days": ["mon"], "from": "09:00", "to": "17:00"}]}
+    await desk("PUT", "/schedules/paris", week, OPERATOR)
+    await desk.make()
+    await say(desk, "schedule", {"schedule": "paris", "hours": 4})
+    assert (await desk("DELETE", "/schedules/paris", who=OPERATOR)).status == 409
+
+
 async def test_to_extend_twice_under_one_key_counts_once(desk: Desk) -> None:
     await desk.make()
     for _ in range(3):

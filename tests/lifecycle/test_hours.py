@@ -89,3 +89,22 @@ async def test_a_stored_schedule_that_breaks_leaves_its_boxes_on_the_last_good_h
     assert "team" in alerts[0]
     assert "timeZone: must be an IANA time zone" in alerts[0]
     assert "the last good one holds" in alerts[0]
+
+
+async def test_another_schedule_for_a_night_keeps_a_box_open_and_ends_by_itself() -> None:
+    world = World()
+    where = await world.ask(hours=72)
+    await world.until_phase(where, "ready")
+    world.connect(where, minutes=60 * 30)
+    await world.pass_until(world.start.replace(hour=17))
+    await world.commands.follow(ALICE, where, "always", 8, "a release", match=None)
+    await world.pass_until(world.start.replace(hour=23))
+    known = await world.box(where)
+    assert known is not None
+    assert (known.phase, known.connected, known.warned) == ("ready", 1, {})
+    assert known.changes_at == world.start.replace(day=24, hour=1)
+    await world.pass_until(world.start.replace(day=24, hour=3, minute=30))
+    assert await world.phase(where) == "parked"
+    (told,) = [row for row in await world.notices("warning") if row.values["deadline"] == "cut"]
+    assert "outside the hours of schedule office" in str((await world.notices("closed"))[0].values["text"])
+    assert "03:00 UTC" in str(told.values["text"])

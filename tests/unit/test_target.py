@@ -201,8 +201,8 @@ RULES = [
     Rule(
         "outside the hours of one that only closes",
         Level.PARKED,
-        "outside the hours of schedule closing",
-        at("08:00", 24),  # it does not open then, but for another reason
+        "closed by schedule closing, which opens nothing by itself: wake it",
+        at("09:00") + 200 * HOUR,
         now=at("18:30"),
         box=replace(LONG_LEASE, schedule="closing"),
         activity=IDLE,
@@ -210,8 +210,8 @@ RULES = [
     Rule(
         "a window that only closes opens nothing",
         Level.PARKED,
-        "schedule closing only closes: wake it to open it",
-        at("18:30", 24),
+        "closed by schedule closing, which opens nothing by itself: wake it",
+        at("09:00") + 200 * HOUR,
         now=at("09:00", 24),
         box=replace(LONG_LEASE, schedule="closing"),
         activity=IDLE,

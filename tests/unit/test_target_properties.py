@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from lifecycle.detour import Detour, hours_of
 from lifecycle.model import Active, Activity, BoxIntent, BoxStatus, Idle, Level, Policy, Unknown, Warned
 from lifecycle.schedule import Schedule
 from lifecycle.target import Target, lease_until, target
@@ -28,7 +29,7 @@ class Drawn:
     now: datetime
     box: BoxIntent
     known: BoxStatus
-    schedule: Schedule
+    schedule: Schedule | Detour
     policy: Policy
 
     def target(self, activity: Activity, now: datetime | None = None) -> Target:
@@ -81,7 +82,9 @@ def cases(draw: st.DrawFn) -> Drawn:
     now = max(now, known.ready_at or now)  # what has come to pass lies behind
     if max(known.started_by_hand_at or now, known.stopped_by_hand_at or now) > now:  # nobody has seen it yet
         known = replace(known, started_by_hand_at=None, stopped_by_hand_at=None)
-    drawn = Drawn(now, box, known, SCHEDULES[box.schedule], policy)
+    if box.other_hours and box.other_hours.since_at > now:
+        box = replace(box, other_hours=None)  # nobody has said it yet
+    drawn = Drawn(now, box, known, hours_of(box, SCHEDULES), policy)
     if draw(st.booleans()):
         drawn = drawn.told(drawn.target(Active(1)), drawn.now)
     return replace(drawn, now=drawn.now + timedelta(minutes=draw(st.sampled_from((0, 0, 1, 14, 15, 121)))))
