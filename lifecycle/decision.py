@@ -57,6 +57,7 @@ from lifecycle.observation import (
 from lifecycle.phase import DOOR, block_of, eta_of, phase_of
 from lifecycle.plan import Begin, Gate, Scene, Step, Wait, gate, plan
 from lifecycle.schedule import Schedule
+from lifecycle.sightings import digest_of
 from lifecycle.target import Cause, Deadline, Target, target
 
 LOOK_AT_ALL_EVERY = timedelta(hours=1)
@@ -186,7 +187,10 @@ def decide(case: Case) -> Decision:
     status = replace(status, left_at=_left_at(case, scene.gate, door=door), needs=case.needs)
     status = replace(
         status,
-        boxes={**status.boxes, **{name: _told(case, name, targets[name], alone=last and not gone) for name in boxes}},
+        boxes={
+            **status.boxes,
+            **{name: _told(case, name, targets[name], parts, alone=last and not gone) for name in boxes},
+        },
         parts={key: seen for key, seen in status.parts.items() if key in parts},
         closing_because="" if door else because[SHARED] if standing else status.closing_because,
     )
@@ -348,6 +352,14 @@ def _net_at(case: Case, found: Target) -> datetime | None:
     return at if case.now < at < case.now + NET_HORIZON else None
 
 
+def _net_in_the_way(case: Case, net: Part | None) -> bool:
+    """Whether Azure's auto-shutdown is not yet seen where it may not disturb: until then no hold is confirmed."""
+    if net is None:
+        return False
+    seen = case.status.parts.get(net.key, Seen(""))
+    return seen.stands and (net.key in case.operations or bool(seen.drift) or seen.against != digest_of(net))
+
+
 def _scene(
     case: Case,
     parts: Mapping[str, Part],
@@ -408,12 +420,14 @@ def _future(targets: Mapping[str, Target]) -> bool:
     return any(found.changes_at is not None for found in targets.values())
 
 
-def _told(case: Case, name: str, found: Target, *, alone: bool) -> BoxStatus:
+def _told(case: Case, name: str, found: Target, parts: Mapping[str, Part], *, alone: bool) -> BoxStatus:
     """Say what people read of a box. The last of a stack is not gone before the stack is (``alone``)."""
     known = case.status.boxes[name]
     standing = alone or _box_stands(case.status, name) or box_key("vm", name) in case.operations
     block = block_of(name, case.status.blocks)
     phase, reason = phase_of(found, known, block, standing=standing)
+    if found.cause is Cause.HELD and phase != "blocked" and _net_in_the_way(case, parts.get(box_key("shutdown", name))):
+        reason = f"to be {reason}: Azure's own auto-shutdown is put off first"
     lease = next((deadline.at for deadline in found.warnings if deadline.kind == "lease"), known.lease_until)
     return replace(
         known,

@@ -208,8 +208,10 @@ def _cured(verb: Verb, seen: Seen | None) -> bool:
             return seen.power is Power.RUNNING
         case Verb.DEALLOCATE:
             return seen.power is Power.DEALLOCATED
+        case Verb.TAG:
+            return seen.sound and seen.tagged
         case _:
-            return seen.sound
+            return seen.sound and not seen.drift  # a change that was refused leaves what stood as it was
 
 
 def _with_door(status: StackStatus, now: datetime) -> StackStatus:

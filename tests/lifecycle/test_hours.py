@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lifecycle.lead import DEFAULT_LEAD
@@ -108,3 +108,84 @@ async def test_another_schedule_for_a_night_keeps_a_box_open_and_ends_by_itself(
     (told,) = [row for row in await world.notices("warning") if row.values["deadline"] == "cut"]
     assert "outside the hours of schedule office" in str((await world.notices("closed"))[0].values["text"])
     assert "03:00 UTC" in str(told.values["text"])
+
+
+NET = "schedules/shutdown-computevm-jb-main_alice-vm"
+
+
+def net_of(world: World) -> dict[str, Any]:
+    properties: dict[str, Any] = world.resources()[NET]["properties"]
+    return properties
+
+
+async def test_a_hold_is_confirmed_once_azures_own_auto_shutdown_is_out_of_its_way() -> None:
+    world = World()
+    where = await world.ask(hours=72)
+    await world.until_phase(where, "ready")
+    world.connect(where, minutes=60 * 40)
+    assert (net_of(world)["status"], net_of(world)["dailyRecurrence"]["time"]) == ("Enabled", "2130")
+    await world.pass_until(world.start.replace(hour=18))
+    world.arm.faults.add("server-error", f"PUT .*{NET.partition('/')[2]}", times=None)
+    await world.commands.wake(ALICE, where, 6, "a long night", match=None, key=None)
+    await world.pass_by(seconds=30)
+    known = await world.box(where)
+    assert known is not None
+    assert known.reason == "to be held open until 2026-11-24 00:00 UTC: Azure's own auto-shutdown is put off first"
+    assert net_of(world)["dailyRecurrence"]["time"] == "2130"
+    world.arm.faults.clear()
+    await world.pass_until(world.start.replace(hour=20))
+    known = await world.box(where)
+    assert known is not None
+    assert known.reason == "held open until 2026-11-24 00:00 UTC"
+    assert net_of(world)["dailyRecurrence"]["time"] == "0300"
+    await world.pass_until(world.start.replace(hour=23, minute=55))
+    known = await world.box(where)
+    assert known is not None
+    assert (known.phase, known.connected) == ("ready", 1)
+
+
+async def test_nobody_works_on_a_holiday() -> None:
+    world = World(start=World().start.replace(month=12, day=24, hour=15))
+    await write_schedule(world, holidays={"country": "DE"})
+    where = await world.ask(hours=10 * 24, schedule="team")
+    await world.until_phase(where, "ready")
+    await world.pass_until(world.now.replace(hour=19))
+    known = await world.box(where)
+    assert known is not None
+    assert known.phase == "parked"
+    assert known.changes_at == datetime(2026, 12, 28, 8, tzinfo=UTC), "the 25th is a holiday, the 26th a Saturday"
+    hours = world.truth()["vm.Standard_D2s_v5"]
+    await world.pass_until(datetime(2026, 12, 28, 7, 59, tzinfo=UTC))
+    assert world.truth()["vm.Standard_D2s_v5"] == hours
+    await world.until_phase(where, "ready", minutes=20)
+
+
+async def test_in_the_night_in_which_clocks_are_put_back_a_box_is_parked_once_and_at_local_time() -> None:
+    world = World(start=datetime(2026, 10, 24, 18, tzinfo=UTC))
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    await write_schedule(
+        world, timeZone="Europe/Berlin", weekly=[{"days": days, "from": "20:00", "to": "02:30"}]
+    )  # 02:30 comes at 00:30 and at 01:30 UTC
+    where = await world.ask(hours=72, schedule="team")
+    await world.until_phase(where, "ready")
+    await world.pass_until(datetime(2026, 10, 25, 0, 29, tzinfo=UTC))
+    assert await world.phase(where) in ("ready", "warm")
+    await world.until_phase(where, "parked", minutes=15)
+    stops = len([sent for sent in world.mutations() if sent.endswith("/deallocate")])
+    await world.pass_until(datetime(2026, 10, 25, 18, 55, tzinfo=UTC))
+    assert await world.phase(where) == "parked"
+    assert len([sent for sent in world.mutations() if sent.endswith("/deallocate")]) == stops == 1
+    await world.until_phase(where, "ready", minutes=30)  # 20:00 is 19:00 UTC by now
+
+
+async def test_three_nights_without_nightly_change_nothing_for_a_box() -> None:
+    world = World()
+    where = await world.ask(hours=60)
+    await world.until_phase(where, "ready")
+    await world.pass_until(world.start + timedelta(days=3))
+    assert world.resources() == {}
+    assert world.truth()["vm.Standard_D2s_v5"] < 3 * 10.5
+    await world.sweeps.nightly()
+    await world.pass_by(hours=1)
+    assert world.resources() == {}
+    assert await world.phase(where) == "gone"

@@ -188,12 +188,14 @@ def test_a_pass_repeated_after_a_crash_opens_the_very_same_meters() -> None:
 CURES = [
     (Verb.DELETE, seen_as(DOOR, Sighting.ABSENT), seen_as(DOOR)),
     (Verb.PUT, seen_as(DOOR), seen_as(DOOR, Sighting.BROKEN)),
+    (Verb.PUT, seen_as(DOOR), seen_as(DOOR, drift=("properties",))),
+    (Verb.TAG, seen_as(VM), seen_as(VM, tagged=False)),
     (Verb.START, seen_as(VM, power=Power.RUNNING), seen_as(VM, power=Power.DEALLOCATED)),
     (Verb.DEALLOCATE, seen_as(VM, power=Power.DEALLOCATED), seen_as(VM, power=Power.STOPPED)),
 ]
 
 
-@pytest.mark.parametrize(("verb", "cured", "still"), CURES, ids=[verb for verb, _, _ in CURES])
+@pytest.mark.parametrize(("verb", "cured", "still"), CURES)
 def test_a_block_goes_when_what_was_refused_has_come_to_pass(verb: Verb, cured: Seen, still: Seen) -> None:
     blocked = StackStatus(blocks={"it": Block(verb, "Code", "no", 1, NOON, shown=True)})
     assert saw_parts(blocked, {"it": cured}, [], NOON)[0].blocks == {}
