@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from sandbox.arm.wire import Json, Request
 
-_REMEMBERED = 2_000
+_REMEMBERED, _MOST_BYTES = 2_000, 64 * 2**20
 
 # The status each code of azure.md section 4 comes with when it is the first answer.
 _STATUS = {
@@ -102,6 +102,7 @@ class Faults:
         self._rng = rng
         self._all: list[Fault] = []
         self._last_seen: OrderedDict[str, Response] = OrderedDict()
+        self._bytes = 0
 
     def add(self, kind: str, match: str = "", times: int | None = 1, probability: float = 1.0) -> Fault:
         """Ask for a fault; raises ValueError for a kind or a match that makes no sense."""
@@ -144,10 +145,11 @@ class Faults:
         if request.method != "GET" or "/operation" in request.path.lower():
             return
         key = _memory_key(request)
+        before = self._last_seen.pop(key, None)
         self._last_seen[key] = response
-        self._last_seen.move_to_end(key)
-        while len(self._last_seen) > _REMEMBERED:
-            self._last_seen.popitem(last=False)
+        self._bytes += len(response.body) - (len(before.body) if before is not None else 0)
+        while len(self._last_seen) > _REMEMBERED or (self._bytes > _MOST_BYTES and len(self._last_seen) > 1):
+            self._bytes -= len(self._last_seen.popitem(last=False)[1].body)
 
     def stale(self, request: Request) -> Response | None:
         """The last answer to the same GET, when there is one."""

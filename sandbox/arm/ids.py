@@ -69,6 +69,11 @@ def group_key(subscription: str, group: str) -> str:
     return f"/subscriptions/{subscription}/resourcegroups/{group}".lower()
 
 
+def parent_key(child_key: str) -> str:
+    """The key of the resource that a child lives in, from the child's key or id."""
+    return child_key.rsplit("/", 2)[0]
+
+
 def parse_target(path: str) -> Target | None:
     """Split a path into the resource it names and the collection or action behind it."""
     found = _RESOURCE.match(path)

@@ -97,6 +97,9 @@ class Operations:
         self._ended.append(operation)
         for end in operation.ends:
             end(operation)
+        # An ended operation answers for a day yet; what ended it need not be kept so long.
+        operation.ends.clear()
+        operation.due = None
 
     def let_go(self) -> None:
         """End what would never end: a stuck operation fails when its fault is taken away."""

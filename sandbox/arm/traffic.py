@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sandbox.arm.wire import Request, Response
 
 _KEPT = 20_000
+_MOST_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class Exchange:
     at: datetime
     request: Request
     response: Response
+
+    @property
+    def size(self) -> int:
+        """The bytes of both bodies."""
+        return len(self.request.body) + len(self.response.body)
 
     def line(self) -> str:
         """The exchange as one line of JSON; bodies as JSON values where they are JSON."""
@@ -44,12 +50,16 @@ class Exchange:
 
 
 class Traffic:
-    """The last 20,000 exchanges; `watchers` see each one of every simulator in this process."""
+    """The last 20,000 exchanges, fewer when their bodies come to more than 128 MB (long lists do).
+
+    `watchers` see each one of every simulator in this process.
+    """
 
     watchers: ClassVar[list[Callable[[Exchange], None]]] = []
 
     def __init__(self) -> None:
-        self._kept: deque[Exchange] = deque(maxlen=_KEPT)
+        self._kept: deque[Exchange] = deque()
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -58,6 +68,9 @@ class Traffic:
         """Keep an exchange; its headers are not shown, so no credential is."""
         exchange = Exchange(at, request, response)
         self._kept.append(exchange)
+        self._bytes += exchange.size
+        while len(self._kept) > _KEPT or (self._bytes > _MOST_BYTES and len(self._kept) > 1):
+            self._bytes -= self._kept.popleft().size
         for watch in self.watchers:
             watch(exchange)
 

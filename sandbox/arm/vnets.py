@@ -9,7 +9,7 @@ from typing_extensions import override
 from sandbox.arm import addressing
 from sandbox.arm.errors import bad_request, invalid_parameter, reference_not_found
 from sandbox.arm.firewall import check_bastion_rules
-from sandbox.arm.ids import ResourceId
+from sandbox.arm.ids import ResourceId, parent_key
 from sandbox.arm.kinds import Kind, Put, kept, reference, sent
 from sandbox.arm.nsgs import rules_of
 from sandbox.arm.store import Resource
@@ -144,7 +144,7 @@ class Subnets(Kind):
 
     @override
     def check(self, put: Put) -> None:
-        vnet = self._vnet(put.rid)
+        vnet = self._vnet(put.rid.key)
         siblings = [
             (each.rid.name, prefix)
             for each in self.cloud.store.within(vnet.key, SUBNET)
@@ -177,11 +177,11 @@ class Subnets(Kind):
 
     @override
     def accepted(self, put: Put, resource: Resource, *, created: bool) -> None:
-        self.touch(self._vnet(resource.rid))
+        self.touch(self._vnet(resource.key))
 
     @override
     def succeeded(self, resource: Resource, *, created: bool) -> None:
-        self.touch(self._vnet(resource.rid))
+        self.touch(self._vnet(resource.key))
 
     @override
     def check_delete(self, resource: Resource) -> None:
@@ -198,14 +198,14 @@ class Subnets(Kind):
         users = [{"id": part} for part, _ in self.cloud.store.users(resource)]
         if users:
             properties["ipConfigurations"] = users
-        etag = self._vnet(resource.rid).etag
+        etag = self._vnet(resource.key).etag
         shown: Json = {"name": resource.rid.name, "id": resource.id, "etag": etag}
         return {**shown, "properties": properties, "type": self.type}
 
-    def _vnet(self, rid: ResourceId) -> Resource:
-        vnet = self.cloud.store.get(rid.parent.key) if rid.parent is not None else None
+    def _vnet(self, subnet_key: str) -> Resource:
+        vnet = self.cloud.store.get(parent_key(subnet_key))
         if vnet is None:
-            raise invalid_parameter(f"The virtual network of subnet {rid} is gone.")
+            raise invalid_parameter(f"The virtual network of subnet {subnet_key} is gone.")
         return vnet
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +19,8 @@ Json: TypeAlias = dict[str, Any]
 
 JSON_TYPE = "application/json; charset=utf-8"
 _SHORT_TEXT = 40
+# Stands for a written value until the rest is written too; no text that anybody sends can be this one.
+_PLACE = f"written-{uuid.uuid4()}"
 _SLASHES = re.compile("//+")
 
 
@@ -48,7 +52,7 @@ class Request:
         parts = urlsplit(self.url)
         self.method = self.method.upper()
         self.headers = {name.lower(): value for name, value in self.headers.items()}
-        self.base = f"{parts.scheme}://{parts.netloc}"
+        self.base = sys.intern(f"{parts.scheme}://{parts.netloc}")
         # Empty segments count for nothing: Azure CLI sends `Microsoft.Network//bastionHosts`.
         self.path = _SLASHES.sub("/", unquote(parts.path)).rstrip("/") or "/"
         self.query = {name.lower(): value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
@@ -86,10 +90,37 @@ def _interned_text(value: object) -> object:
     return sys.intern(value) if isinstance(value, str) and len(value) < _SHORT_TEXT else value
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A JSON value that has been written already: a long list writes the same few texts thousands of times."""
+
+    text: str
+
+    def read(self) -> Any:
+        """The value itself, a new one each time."""
+        return json.loads(self.text)
+
+
+def json_text(value: object) -> str:
+    """Write a JSON value, compact as the network provider does; it may hold `Written` ones."""
+    written: list[str] = []
+
+    def place(part: object) -> str:
+        if not isinstance(part, Written):
+            raise TypeError(f"{type(part).__name__} is no JSON value")
+        written.append(part.text)
+        return _PLACE
+
+    text = json.dumps(value, separators=(",", ":"), default=place)
+    if not written:
+        return text
+    around = text.split(f'"{_PLACE}"')
+    return "".join(itertools.chain.from_iterable(zip(around, written, strict=False))) + around[-1]
+
+
 def json_response(status: int, value: object, headers: dict[str, str] | None = None) -> Response:
-    """Answer with a JSON value, compact as the network provider writes it."""
-    body = json.dumps(value, separators=(",", ":")).encode()
-    return Response(status, {"Content-Type": JSON_TYPE, **(headers or {})}, body)
+    """Answer with a JSON value."""
+    return Response(status, {"Content-Type": JSON_TYPE, **(headers or {})}, json_text(value).encode())
 
 
 def stamp(instant: datetime) -> str:

@@ -17,7 +17,7 @@ from azure.mgmt.network.aio import NetworkManagementClient
 from sandbox.arm import RESOURCE_GROUP, SUBSCRIPTION, Arm, Switches
 from sandbox.arm.admission import admit
 from sandbox.arm.transport import InProcessTransport
-from sandbox.arm.wire import Request
+from sandbox.arm.wire import Request, Response
 from sandbox.clock import VirtualClock
 
 if TYPE_CHECKING:
@@ -90,6 +90,10 @@ class Place:
     def raw(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Any:
         sent = {"Authorization": "Bearer any"} if headers is None else headers
         return self.arm.handle(Request(method, f"https://management.azure.com{path}", sent, body))
+
+    def raw_exchange(self, method: str, path: str) -> tuple[Request, Response]:
+        request = Request(method, f"https://management.azure.com{path}", {"Authorization": "Bearer any"})
+        return request, self.arm.handle(request)
 
     def session(self, user: str = "ada", minutes: float = 30, protocol: str = "SSH", vm: str = "vm") -> Session:
         return admit(self.arm.cloud, self.arm.kinds, "bastion", vm, user, protocol, minutes)
