@@ -35,7 +35,14 @@ class NotAdmitted(Exception):
 
 
 def admit(
-    cloud: Cloud, kinds: Mapping[str, Kind], bastion_name: str, vm_name: str, user: str, protocol: str, minutes: float
+    cloud: Cloud,
+    kinds: Mapping[str, Kind],
+    bastion_name: str,
+    vm_name: str,
+    user: str,
+    protocol: str,
+    minutes: float,
+    gigabytes: float = 0.0,
 ) -> Session:
     """Open a session by the names (or ids) of Bastion and machine; raises NotAdmitted with the reason."""
     bastion = _named(cloud, BASTION, bastion_name)
@@ -52,7 +59,7 @@ def admit(
     _check_standing(cloud, bastion, machine)
     address = _check_way(cloud, hosts, bastion, machine, port)
     _check_login(cloud, machine)
-    return cloud.sessions.open(bastion, machine, address, user, protocol, minutes)
+    return cloud.sessions.open(bastion, machine, address, user, protocol, minutes, gigabytes)
 
 
 def _named(cloud: Cloud, kind: str, name: str) -> Resource | None:

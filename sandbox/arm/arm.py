@@ -60,7 +60,7 @@ class Arm:
         self.switches = switches or Switches()
         self.cloud = Cloud(clock, seed, self.switches)
         self.kinds = types.made(self.cloud)
-        self.faults = Faults(self.cloud.rng)
+        self.faults = Faults(self.cloud)
         self.traffic = Traffic()
         self.groups = Groups(self.cloud, self.kinds, [subscription, *more_subscriptions])
         self.groups.create(subscription, resource_group, location)

@@ -42,6 +42,7 @@ class BastionHosts(Kind):
     operation_name: ClassVar[str] = "BastionHost"
     put_retry: ClassVar[int] = 10
     put_polls: ClassVar[tuple[int, ...]] = (10, 20, 20, 40, 40, 80, 160, 100)
+    patch_is_long: ClassVar[bool] = True
     delete_polls: ClassVar[tuple[int, ...]] = (10, 20, 20, 40, 40, 80, 160, 100)
 
     @override

@@ -21,6 +21,7 @@ class ComputeKind(Kind):
     provider: ClassVar[str] = COMPUTE
     put_retry: ClassVar[int] = 0
     delete_polls: ClassVar[tuple[int, ...]] = ()
+    patch_is_long: ClassVar[bool] = True
 
     @override
     def writing_state(self, *, created: bool) -> str:

@@ -126,11 +126,21 @@ class Control:
         minutes = _number(body, "minutes") if "minutes" in body else 60.0
         if minutes <= 0:
             raise ValueError("minutes is above zero")
+        gigabytes = _number(body, "gigabytes") if "gigabytes" in body else 0.0
+        if gigabytes < 0:
+            raise ValueError("gigabytes is not below zero")
         names = {name: str(body.get(name) or "") for name in ("bastion", "vm", "user")}
         protocol = str(body.get("protocol") or "SSH").upper()
         try:
             session = admit(
-                self._arm.cloud, self._arm.kinds, names["bastion"], names["vm"], names["user"], protocol, minutes
+                self._arm.cloud,
+                self._arm.kinds,
+                names["bastion"],
+                names["vm"],
+                names["user"],
+                protocol,
+                minutes,
+                gigabytes,
             )
         except NotAdmitted as reason:
             return json_response(403, {"error": {"code": "NotAdmitted", "message": str(reason)}, "reason": str(reason)})
@@ -157,7 +167,8 @@ class Control:
         if times is not None and (not isinstance(times, int) or isinstance(times, bool) or times < 1):
             raise ValueError("times is a whole number above zero, or null for always")
         probability = _number(body, "probability") if "probability" in body else 1.0
-        fault = self._arm.faults.add(str(body.get("kind")), str(body.get("match") or ""), times, probability)
+        minutes = _number(body, "minutes") if body.get("minutes") is not None else None
+        fault = self._arm.faults.add(str(body.get("kind")), str(body.get("match") or ""), times, probability, minutes)
         return json_response(201, fault.shown())
 
     async def _clear_faults(self, request: Request) -> Response:

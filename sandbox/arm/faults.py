@@ -6,14 +6,16 @@ Kinds (the part after a colon is optional):
 `lost-reply`           the request is done, its answer never arrives
 `no-connection`        the request never arrives
 `throttled-seconds`    429 with Retry-After in seconds; `throttled-date` with a date; `throttled` without
-`server-error`         500 without a usable code; `outage` 503; `html` a 502 with an HTML page
+`server-error`         500; `html` a 502 with an HTML page
 `refuse:CODE`          refused at once with an error code of azure.md section 4
 `late-failed:CODE`     accepted; the operation ends Failed (default code `InternalServerError`)
 `late-canceled:CODE`   accepted; the operation ends Canceled
 `allocation-failed`    the same as `late-failed:AllocationFailed`
 `stuck`                accepted; the operation never ends (it fails when the faults are cleared)
 `operation-expired`    polls of an operation URL answer 404 OperationIdNotFound
+`outage:REGION`        503 for all that concerns one region; without a region, for everything
 `stale`                a GET or list answers what it answered the last time
+`list-lag`             a list lacks what was created in the last ten minutes
 `role-removed`         403 AuthorizationFailed
 `locked`               409 ScopeLocked
 `sessions-SHAPE`       the session list comes as `array`, `null`, `empty`, `error`, or `none` (wrongly)
@@ -29,21 +31,23 @@ from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
+from sandbox.arm.cloud import REGIONS
 from sandbox.arm.errors import ArmError
 from sandbox.arm.governance import not_authorized, scope_locked
-from sandbox.arm.wire import Fate, Response
+from sandbox.arm.whereabouts import region_of
+from sandbox.arm.wire import Fate, Response, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from random import Random
 
+    from sandbox.arm.cloud import Cloud
     from sandbox.arm.wire import Json, Request
 
 _REMEMBERED, _MOST_BYTES = 2_000, 64 * 2**20
 
 # The status each code of azure.md section 4 comes with when it is the first answer.
-_STATUS = {
+STATUSES = {
     "InUseSubnetCannotBeDeleted": 400,
     "PublicIPAddressCannotBeDeleted": 400,
     "InUseNetworkSecurityGroupCannotBeDeleted": 400,
@@ -65,23 +69,48 @@ _STATUS = {
     "ParentResourceNotFound": 404,
     "ResourceGroupNotFound": 404,
     "OperationIdNotFound": 404,
+    "AnotherOperationInProgress": 409,
+    "Conflict": 409,
+    "ResourceGroupBeingDeleted": 409,
+    "CanceledAndSupersededDueToAnotherOperation": 409,
+    "DeploymentActiveAndUneditable": 409,
+    "RetryableErrorDueToAnotherOperation": 429,
+    "ReferencedResourceNotProvisioned": 429,
+    "SkuNotAvailable": 409,
+    "AllocationFailed": 409,
+    "ZonalAllocationFailed": 409,
+    "GatewayAllocationFailed": 409,
+    "OverconstrainedZonalAllocationRequest": 409,
+    "OperationNotAllowed": 409,
+    "QuotaExceeded": 409,
+    "PropertyChangeNotAllowed": 409,
+    "ScopeLocked": 409,
+    "MissingSubscriptionRegistration": 409,
+    "NoRegisteredProviderFound": 400,
+    "SubscriptionNotFound": 404,
+    "RemotePeeringIsDisconnected": 400,
+    "VnetAddressSpacesOverlap": 400,
+    "VMExtensionProvisioningError": 409,
     "InternalServerError": 500,
     "ServiceUnavailable": 503,
 }
 _OTHERWISE = 409
 _RETRY_SECONDS = 15
+_LIST_LAG = timedelta(minutes=10)
+_MOST_MINUTES = 366 * 24 * 60
 
 _SHAPES = ("array", "null", "empty", "error", "none")
 
 
 @dataclass(slots=True)
 class Fault:
-    """One fault: it hits requests whose "METHOD path" matches, `times` times (None: always)."""
+    """One fault: it hits requests whose "METHOD path" matches, `times` times (None: always), until `ends_at`."""
 
     kind: str
     match: re.Pattern[str]
     times: int | None = 1
     probability: float = 1.0
+    ends_at: datetime | None = None
     hits: int = 0
 
     def shown(self) -> Json:
@@ -91,6 +120,7 @@ class Fault:
             "match": self.match.pattern,
             "times": self.times,
             "probability": self.probability,
+            "endsAt": stamp(self.ends_at) if self.ends_at is not None else None,
             "hits": self.hits,
         }
 
@@ -98,24 +128,36 @@ class Fault:
 class Faults:
     """All faults asked for, and what stale answers need to remember."""
 
-    def __init__(self, rng: Random) -> None:
-        self._rng = rng
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
         self._all: list[Fault] = []
         self._last_seen: OrderedDict[str, Response] = OrderedDict()
         self._bytes = 0
 
-    def add(self, kind: str, match: str = "", times: int | None = 1, probability: float = 1.0) -> Fault:
-        """Ask for a fault; raises ValueError for a kind or a match that makes no sense."""
+    def add(
+        self,
+        kind: str,
+        match: str = "",
+        times: int | None = 1,
+        probability: float = 1.0,
+        minutes: float | None = None,
+    ) -> Fault:
+        """Ask for a fault; `minutes` of clock time end it. Raises ValueError for what makes no sense."""
         name, _, code = kind.partition(":")
-        if name not in _KINDS or (code and name not in _CODED):
-            raise ValueError(f"there is no fault {kind}; there are {', '.join(sorted(_KINDS))}")
+        if name not in KINDS or (code and name not in _CODED):
+            raise ValueError(f"there is no fault {kind}; there are {', '.join(sorted(KINDS))}")
         try:
             pattern = re.compile(match, re.IGNORECASE)
         except re.error as error:
             raise ValueError(f"match is no regular expression: {error}") from None
         if not 0 <= probability <= 1:
             raise ValueError("probability is between 0 and 1")
-        fault = Fault(kind, pattern, times, probability)
+        if name == "outage" and code and code not in REGIONS:
+            raise ValueError(f"the regions that can fail are {', '.join(REGIONS)}, not {code}")
+        if minutes is not None and not 0 < minutes <= _MOST_MINUTES:
+            raise ValueError(f"minutes are above 0 and at most {_MOST_MINUTES}")
+        ends_at = self._cloud.now + timedelta(minutes=minutes) if minutes is not None else None
+        fault = Fault(kind, pattern, times, probability, ends_at)
         self._all.append(fault)
         return fault
 
@@ -134,7 +176,7 @@ class Faults:
                 continue
             fault.hits += 1
             name, _, code = fault.kind.partition(":")
-            response = _KINDS[name](self, request, code, now)
+            response = KINDS[name](self, request, code, now)
             if response is not None:
                 response.injected = True
                 return response
@@ -159,26 +201,31 @@ class Faults:
     def _hits(self, fault: Fault, request: Request) -> bool:
         if fault.times is not None and fault.hits >= fault.times:
             return False
-        name = fault.kind.partition(":")[0]
+        if fault.ends_at is not None and self._cloud.now >= fault.ends_at:
+            return False
+        name, _, code = fault.kind.partition(":")
         if not _concerns(name, request) or not fault.match.search(f"{request.method} {request.path}"):
             return False
-        return fault.probability >= 1 or self._rng.random() < fault.probability
+        if name == "outage" and code and region_of(self._cloud.store, request) != code:
+            return False
+        return fault.probability >= 1 or self._cloud.rng.random() < fault.probability
 
 
 def _concerns(name: str, request: Request) -> bool:
     """Whether a kind of fault can show on a request at all; if not, it keeps its times."""
-    polls = "/operations/" in request.path.lower() or "/operationresults/" in request.path.lower()
-    if name == "operation-expired":
-        return polls
-    if name == "stale":
-        return request.method == "GET" and not polls
-    if name in _LATE:
-        return request.method in ("PUT", "DELETE", "POST")
-    if name in ("role-removed", "locked"):
-        return request.method != "GET"
+    path = request.path.lower()
+    polls = "/operations/" in path or "/operationresults/" in path
     if name.startswith("sessions-"):
-        return request.path.lower().endswith("/getactivesessions")
-    return True
+        return path.endswith("/getactivesessions")
+    shows = {
+        "operation-expired": polls,
+        "stale": request.method == "GET" and not polls,
+        "list-lag": request.method == "GET" and path.strip("/").count("/") % 2 == 0,
+        "role-removed": request.method != "GET",
+        "locked": request.method != "GET",
+        **dict.fromkeys(_LATE, request.method in ("PUT", "DELETE", "POST")),
+    }
+    return shows.get(name, True)
 
 
 def failure(code: str) -> ArmError:
@@ -186,7 +233,7 @@ def failure(code: str) -> ArmError:
     details: list[Json] | None = []
     if code == "RetryableError":
         details = [{"code": "RetryableErrorDueToAnotherOperation", "message": "Injected."}]
-    return ArmError(_STATUS.get(code, _OTHERWISE), code, f"Injected: {code}.", details=details)
+    return ArmError(STATUSES.get(code, _OTHERWISE), code, f"Injected: {code}.", details=details)
 
 
 def _dropped(when: str) -> Callable[[Faults, Request, str, datetime], Response | None]:
@@ -240,6 +287,11 @@ def _refuse(faults: Faults, request: Request, code: str, now: datetime) -> Respo
     return failure(code or "Conflict").response()
 
 
+def _lag(faults: Faults, request: Request, code: str, now: datetime) -> None:
+    del faults, code, now
+    request.list_lag = _LIST_LAG
+
+
 def _stale(faults: Faults, request: Request, code: str, now: datetime) -> Response | None:
     del code, now
     return faults.stale(request)
@@ -272,7 +324,7 @@ _JSON_ERROR = b'{"error":{"code":"InternalServerError","message":"An error occur
 _OUTAGE = b'{"error":{"code":"ServiceUnavailable","message":"The service is unavailable."}}'
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
 
-_KINDS: dict[str, Callable[[Faults, Request, str, datetime], Response | None]] = {
+KINDS: dict[str, Callable[[Faults, Request, str, datetime], Response | None]] = {
     "lost-reply": _dropped("after"),
     "no-connection": _dropped("before"),
     "throttled": _throttled("bare"),
@@ -288,12 +340,13 @@ _KINDS: dict[str, Callable[[Faults, Request, str, datetime], Response | None]] =
     "stuck": _stuck,
     "operation-expired": _expired,
     "stale": _stale,
+    "list-lag": _lag,
     "role-removed": _role_removed,
     "locked": _locked,
     **{f"sessions-{shape}": _shaped(shape) for shape in _SHAPES},
 }
 _LATE = ("late-failed", "late-canceled", "allocation-failed", "stuck")
-_CODED = ("refuse", "late-failed", "late-canceled")
+_CODED = ("refuse", "late-failed", "late-canceled", "outage")
 
 
 def _memory_key(request: Request) -> str:

@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sandbox.arm.errors import ArmError
+from sandbox.arm.locks import Locks
 
 if TYPE_CHECKING:
     from sandbox.arm.cloud import Cloud
     from sandbox.arm.ids import ResourceId
+    from sandbox.arm.store import Group
     from sandbox.arm.wire import Json
 
 CORES = {
@@ -42,8 +44,6 @@ CORES = {
 }
 """The sizes this simulator offers, with their vCPUs."""
 
-READ_ONLY, CAN_NOT_DELETE = "ReadOnly", "CanNotDelete"
-
 
 class Governance:
     """Refuses what a role, a lock, a policy, a missing registration or a quota forbids."""
@@ -52,7 +52,7 @@ class Governance:
         self._cloud = cloud
         self._starts_at = cloud.now
         self._cores: dict[tuple[str, str], int] = {}
-        self.locks: dict[str, str] = {}
+        self.locks = Locks()
 
     def check_role(self, method: str, scope: str) -> None:
         """Refuse writes while the role assignment has not arrived yet."""
@@ -70,9 +70,15 @@ class Governance:
             scopes.append(step.key)
             step = step.parent
         for scope in scopes:
-            level = self.locks.get(scope)
-            if level == READ_ONLY or (level == CAN_NOT_DELETE and method == "DELETE"):
+            if self.locks.forbid(method, scope):
                 raise scope_locked(method, str(rid), scope)
+
+    def check_group_lock(self, method: str, group: Group) -> None:
+        """Refuse what a lock on a group or its subscription forbids; nothing in a group that goes may be locked."""
+        inside = [lock.scope for lock in self.locks.within(group.id)] if method == "DELETE" else []
+        for scope in (f"/subscriptions/{group.subscription}".lower(), group.key, *inside):
+            if scope in inside or self.locks.forbid(method, scope):
+                raise scope_locked(method, group.id, scope)
 
     def check_registration(self, rid: ResourceId) -> None:
         """Refuse a provider that the subscription is not registered for."""

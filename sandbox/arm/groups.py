@@ -89,6 +89,7 @@ class Groups:
     def delete(self, group: Group, request: Request) -> Response:
         """Begin to delete a group: 202 with a Location and no Azure-AsyncOperation, as recorded."""
         self.cloud.governance.check_role("DELETE", group.id)
+        self.cloud.governance.check_group_lock("DELETE", group)
         if group.state != "Deleting":
             group.state = "Deleting"
             duration = durations.draw(self.cloud.rng, self.cloud.switches, GROUP, "delete")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sandbox.arm.governance import CAN_NOT_DELETE
 from sandbox.arm.ids import parse_id
+from sandbox.arm.locks import CAN_NOT_DELETE, LEVELS, Lock
 from sandbox.arm.machines import VirtualMachines
 from sandbox.arm.wire import Request
 
@@ -86,11 +86,13 @@ class Humans:
 
     def lock(self, target: str, level: str = CAN_NOT_DELETE) -> None:
         """Put a management lock on a scope: CanNotDelete or ReadOnly."""
-        self._cloud.governance.locks[target.lower()] = level
+        if level not in LEVELS:
+            raise ValueError(f"a lock's level is one of {', '.join(LEVELS)}, not {level}")
+        self._cloud.governance.locks.put(Lock(target, "by-hand", level))
 
     def unlock(self, target: str) -> None:
-        """Take the lock off a scope."""
-        self._cloud.governance.locks.pop(target.lower(), None)
+        """Take all locks off a scope."""
+        self._cloud.governance.locks.take_all_off(target)
 
     def _power(self, target: str, action: str) -> None:
         machine = self._found(target)

@@ -64,6 +64,7 @@ class Kind:
     delete_polls: ClassVar[tuple[int, ...]] = (10,)
     synchronous: ClassVar[bool] = False
     put_location: ClassVar[bool] = False
+    patch_is_long: ClassVar[bool] = False
 
     def __init__(self, cloud: Cloud, kinds: Mapping[str, Kind]) -> None:
         self.cloud = cloud
@@ -99,6 +100,10 @@ class Kind:
 
     def failed(self, resource: Resource, *, created: bool) -> None:
         """Do what happens when a write has failed after it was accepted."""
+
+    def unborn(self, resource: Resource) -> bool:  # noqa: ARG002 - a hook
+        """Whether a resource that exists was never provisioned, so that a PUT provisions it after all."""
+        return False
 
     def put_duration(self, resource: Resource, *, created: bool) -> timedelta:
         """Draw how long a write takes."""

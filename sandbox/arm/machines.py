@@ -108,6 +108,10 @@ class VirtualMachines(ComputeKind):
             self._run_meter(resource)
 
     @override
+    def unborn(self, resource: Resource) -> bool:
+        return not resource.private.get("power")
+
+    @override
     def succeeded(self, resource: Resource, *, created: bool) -> None:
         if created:
             if machine_rules.has_managed_disk(resource.properties):

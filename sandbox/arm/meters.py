@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from sandbox.arm.switches import Switches
     from sandbox.arm.wire import Json
 
+DATA = "bastion.data"
 _SECONDS_PER_HOUR = 3600.0
 
 
 @dataclass(slots=True)
 class Interval:
-    """One stretch during which a resource ran a meter; `units` is above 1 for scale units only."""
+    """One stretch during which a resource ran a meter; `units` is above 1 for scale units only.
+
+    Data bills by what flows, not by the hour: its stretch has `gigabytes_per_hour`.
+    """
 
     resource: str
     meter: str
@@ -27,6 +31,7 @@ class Interval:
     settled_at: datetime | None = None
     ended_at: datetime | None = None
     units: int = 1
+    gigabytes_per_hour: float = 0.0
 
 
 class Meters:
@@ -67,6 +72,12 @@ class Meters:
         if interval is not None:
             interval.ended_at = now
 
+    def flow(self, resource: str, now: datetime, gigabytes_per_hour: float) -> Interval:
+        """Let data flow out of a Bastion; whoever lets it flow ends the stretch."""
+        interval = Interval(resource, DATA, now, settled_at=now, gigabytes_per_hour=gigabytes_per_hour)
+        self._all.append(interval)
+        return interval
+
     def running(self, resource: str, meter: str) -> bool:
         """Whether a meter runs."""
         return (resource.lower(), meter) in self._open
@@ -84,6 +95,9 @@ class Meters:
         if began_at is None or began_at > ended_at:
             return None
         hours = (ended_at - began_at).total_seconds() / _SECONDS_PER_HOUR
+        flowed: Json = {}
+        if interval.meter == DATA:
+            flowed, hours = {"gigabytes": hours * interval.gigabytes_per_hour}, 0.0
         if self._switches.billing_quantum == "hour":
             hours = float(math.ceil(hours))
         return {
@@ -92,4 +106,5 @@ class Meters:
             "from": stamp(began_at),
             "to": stamp(interval.ended_at) if interval.ended_at is not None else None,
             "hours": hours * interval.units,
+            **flowed,
         }

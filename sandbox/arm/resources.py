@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sandbox.arm.cloud import REGIONS, region_name
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 # States in which a resource may be referred to: a failed one answers for itself later.
 _USABLE = ("Succeeded", "Failed")
+_PATCH_SECONDS = (1.0, 10.0)
 
 
 class Resources:
@@ -51,6 +53,7 @@ class Resources:
         put = self._checked_put(kind, rid, request)
         created = put.current is None
         resource = put.current or Resource(self._spelled(kind, rid), kind.key, {}, self.cloud.now)
+        unborn = created or kind.unborn(resource)
         kind.compose(put, resource)
         kind.touch(resource)
         resource.state = "Succeeded" if kind.synchronous else kind.writing_state(created=created)
@@ -58,11 +61,11 @@ class Resources:
         self.cloud.store.use(resource, kind.uses(resource.rid, resource.body))
         headers: dict[str, str] = {}
         if not kind.synchronous:
-            operation = self._begin_put(kind, resource, request, created=created)
+            operation = self._begin_put(kind, resource, request, created=unborn)
             headers = self.cloud.operations.headers(operation, location=kind.put_location)
             if kind.put_retry and (created or kind.provider != COMPUTE):
                 headers["Retry-After"] = str(kind.put_retry)
-        kind.accepted(put, resource, created=created)
+        kind.accepted(put, resource, created=unborn)
         status = 202 if kind.put_location else 201 if created else 200
         shown = kind.shown(resource, put.api_version)
         if kind.provider == COMPUTE:
@@ -70,7 +73,13 @@ class Resources:
         return json_response(status, shown, headers)
 
     def patch(self, kind: Kind, rid: ResourceId, request: Request) -> Response:
-        """Change tags (and, on a machine, its identity) at once; a machine's properties as a PUT would."""
+        """Change tags (and, on a machine, its identity); a machine's properties as a PUT would.
+
+        Network parts change at once, but for Bastion hosts, which OpenAPI calls long-running as it does all of
+        compute; whether those take their time is a switch. What carries no tags has no PATCH.
+        """
+        if not kind.located:
+            raise method_not_allowed("PATCH")
         resource = self.found(kind, rid)
         self._check_governed("PATCH", rid)
         kind.check_free(rid)
@@ -82,6 +91,8 @@ class Resources:
         kind.patch(resource, body)
         self.cloud.governance.apply_policies(rid, resource.body)
         kind.touch(resource)
+        if kind.patch_is_long and self.cloud.switches.patches == "operation":
+            return self._begin_patch(kind, resource, request)
         return self._shown(kind, resource, request)
 
     def get(self, kind: Kind, rid: ResourceId, request: Request) -> Response:
@@ -175,6 +186,18 @@ class Resources:
         if isinstance(kind, Extensions):
             kind.fail_late(resource, operation)
         return operation
+
+    def _begin_patch(self, kind: Kind, resource: Resource, request: Request) -> Response:
+        def ended(operation: Operation) -> None:
+            if self.cloud.store.get(resource.key) is resource and resource.state != "Deleting":
+                resource.state = "Succeeded" if operation.status == "Succeeded" else "Failed"
+
+        resource.state = "Updating"
+        duration = timedelta(seconds=self.cloud.rng.uniform(*_PATCH_SECONDS))
+        operation = kind.begin(resource, "patch", request, duration, ended)
+        headers = self.cloud.operations.headers(operation, location=kind.put_location)
+        version = request.query["api-version"]
+        return json_response(202 if kind.put_location else 200, kind.shown(resource, version), headers)
 
     def _settle_put(self, kind: Kind, resource: Resource, operation: Operation, *, created: bool) -> None:
         if self.cloud.store.get(resource.key) is not resource or resource.state == "Deleting":

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from sandbox.arm import catalog, costs, endpoints, metrics, prices, tags
+from sandbox.arm import catalog, costs, endpoints, locks, metrics, prices, tags
 from sandbox.arm.cloud import region_name
 from sandbox.arm.errors import (
     ArmError,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sandbox.arm.wire import Json, Request
 
 _SUB = r"^/subscriptions/(?P<sub>[^/]+)"
+_LOCKS = r"^(?P<id>/subscriptions/.+?)/providers/microsoft.authorization/locks"
 _GROUP = _SUB + r"/resourcegroups/(?P<group>[^/]+)"
 
 
@@ -88,6 +89,8 @@ class Routes:
             ("GET", r"^(?P<id>/subscriptions/.*)/providers/microsoft.resources/tags/default$", self._tags),
             ("PUT", r"^(?P<id>/subscriptions/.*)/providers/microsoft.resources/tags/default$", self._tags),
             ("PATCH", r"^(?P<id>/subscriptions/.*)/providers/microsoft.resources/tags/default$", self._tags),
+            *((method, _LOCKS + r"/(?P<name>[^/]+)$", self._locks) for method in ("GET", "PUT", "DELETE")),
+            ("GET", _LOCKS + "$", self._locks),
             ("GET", _SUB + r"/providers/(?P<provider>[^/]+)/(?P<type>[^/]+)$", self._list_in_subscription),
         ]
 
@@ -143,6 +146,8 @@ class Routes:
         return kind
 
     def _page(self, request: Request, resources: list[Resource], *, brief: bool = False) -> Response:
+        if request.list_lag:
+            resources = [each for each in resources if each.created_at <= self._cloud.now - request.list_lag]
         text = request.query.get("$skiptoken", "0")
         skip = int(text) if text.isdigit() else 0
         size = self._cloud.switches.page_size
@@ -272,10 +277,28 @@ class Routes:
 
     def _tags(self, request: Request, at: Mapping[str, str]) -> Response:
         resource = self._found(at["id"])
+        if not self._kinds[resource.kind].located:
+            raise method_not_allowed(request.method)
         if request.method != "GET":
             self._cloud.governance.check_role(request.method, resource.id)
             self._cloud.governance.check_lock("PATCH", resource.rid)
         return tags.answer(self._kinds[resource.kind], resource, request)
+
+    def _locks(self, request: Request, at: Mapping[str, str]) -> Response:
+        """Locks of a subscription, a group or a resource, whose own lock does not guard them."""
+        parts = at["id"].split("/")
+        if len(parts) > len(("", "subscriptions", "sub")):
+            scope = self._found(at["id"]).id if "providers" in at["id"].lower() else self._group_id(parts)
+        else:
+            scope = at["id"]
+        if request.method != "GET":
+            self._cloud.governance.check_role(request.method, scope)
+        return locks.answer(self._cloud.governance.locks, request, scope, at.get("name", ""))
+
+    def _group_id(self, parts: list[str]) -> str:
+        if len(parts) != len(("", "subscriptions", "sub", "resourceGroups", "group")):
+            raise ArmError(404, "NotFound", f"No route leads to {'/'.join(parts)}.", gateway=True)
+        return self._groups.found(parts[2], parts[4]).id
 
     def _found(self, text: str) -> Resource:
         rid = parse_id(text)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sandbox.arm.cloud import Cloud
+    from sandbox.arm.meters import Interval
     from sandbox.arm.store import Resource
     from sandbox.arm.timeline import Due
     from sandbox.arm.wire import Json
@@ -35,6 +36,7 @@ class Session:
     due: Due
     ended_at: datetime | None = None
     ending: str | None = None
+    data: Interval | None = None
 
     def shown(self) -> Json:
         """The session as the control side shows it."""
@@ -61,13 +63,22 @@ class Sessions:
         self._ended: deque[Session] = deque(maxlen=_ENDED_KEPT)
 
     def open(
-        self, bastion: Resource, machine: Resource, address: str, user: str, protocol: str, minutes: float
+        self,
+        bastion: Resource,
+        machine: Resource,
+        address: str,
+        user: str,
+        protocol: str,
+        minutes: float,
+        gigabytes: float = 0.0,
     ) -> Session:
-        """Let a person in for so many minutes of clock time."""
+        """Let a person in for so many minutes of clock time, during which so much data flows out."""
         session_id = self._cloud.guid()
         ends_at = self._cloud.now + timedelta(minutes=minutes)
         due = self._cloud.timeline.at(ends_at, lambda: self._run_out(session_id))
         session = Session(session_id, bastion.id, machine.id, user, protocol, address, self._cloud.now, due)
+        if gigabytes:
+            session.data = self._cloud.meters.flow(bastion.id, self._cloud.now, gigabytes * 60 / minutes)
         self._open[session_id] = session
         for place in _places(session):
             self._by_place.setdefault(place, {})[session_id] = session
@@ -81,6 +92,8 @@ class Sessions:
         session.due.call_off()
         session.ended_at = self._cloud.now
         session.ending = ending
+        if session.data is not None:
+            session.data.ended_at = self._cloud.now
         for place in _places(session):
             self._by_place[place].pop(session_id, None)
         self._ended.append(session)

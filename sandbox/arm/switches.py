@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ class Switches:
     """What the Entra login extension does on a machine without outbound."""
     concurrent_writes: str = "retryable"
     """Whether colliding writes answer 429 RetryableError or 409 AnotherOperationInProgress."""
+    patches: str = "at-once"
+    """Whether a PATCH of a Bastion host, machine, extension or disk is done at once, or an operation."""
     public_ip_lingers_seconds: float = 60.0
     """A public IP refuses deletion for up to this long after its Bastion is gone."""
     slow_tail: float = 0.0
@@ -75,7 +78,7 @@ class Switches:
             _check(known[name], getattr(self, known[name]), value)
         for name, value in changes.items():
             current = getattr(self, known[name])
-            setattr(self, known[name], float(value) if isinstance(current, float) else value)
+            setattr(self, known[name], float(value) if isinstance(current, float) else copy(value))
 
     @classmethod
     def drawn(cls, rng: Random) -> Switches:
@@ -100,6 +103,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "session_metric": ("counted", "empty", "error"),
     "extension_without_outbound": ("fails", "succeeds"),
     "concurrent_writes": ("retryable", "conflict"),
+    "patches": ("at-once", "operation"),
 }
 
 

@@ -97,6 +97,12 @@ class VirtualNetworks(Kind):
     def check_delete(self, resource: Resource) -> None:
         for subnet in self.cloud.store.within(resource.key, SUBNET):
             self.kinds[SUBNET].check_delete(subnet)
+        for part, user in self.cloud.store.users(resource):
+            if user.kind != PEERING:  # a Developer Bastion stands in no subnet; the code is a reported one
+                raise bad_request(
+                    "InUseVirtualNetworkCannotBeDeleted",
+                    f"Virtual network {resource.id} is in use by {part} and cannot be deleted.",
+                )
 
     @override
     def removed(self, resource: Resource) -> None:

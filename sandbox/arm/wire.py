@@ -8,7 +8,7 @@ import re
 import sys
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -44,6 +44,7 @@ class Request:
     fate: Fate | None = None
     reply_shape: str = ""
     drop_reply: bool = False
+    list_lag: timedelta = timedelta()
     base: str = field(init=False)
     path: str = field(init=False)
     query: dict[str, str] = field(init=False)

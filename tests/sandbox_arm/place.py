@@ -95,8 +95,10 @@ class Place:
         request = Request(method, f"https://management.azure.com{path}", {"Authorization": "Bearer any"})
         return request, self.arm.handle(request)
 
-    def session(self, user: str = "ada", minutes: float = 30, protocol: str = "SSH", vm: str = "vm") -> Session:
-        return admit(self.arm.cloud, self.arm.kinds, "bastion", vm, user, protocol, minutes)
+    def session(
+        self, user: str = "ada", minutes: float = 30, protocol: str = "SSH", vm: str = "vm", gigabytes: float = 0.0
+    ) -> Session:
+        return admit(self.arm.cloud, self.arm.kinds, "bastion", vm, user, protocol, minutes, gigabytes)
 
     def hours(self, meter: str) -> list[float]:
         return [round(row["hours"], 6) for row in self.arm.cloud.meters.shown(self.arm.now) if row["meter"] == meter]

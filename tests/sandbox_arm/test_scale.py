@@ -87,7 +87,7 @@ def test_long_lists_push_old_exchanges_out_of_the_record_before_memory_does(plac
 
 
 def test_what_stale_answers_remember_is_bounded_too(place: Place) -> None:
-    known = faults.Faults(place.arm.cloud.rng)
+    known = faults.Faults(place.arm.cloud)
     requests = []
     for index in range(9):
         request, response = place.raw_exchange("GET", f"{GROUP}{index}?api-version=2022-09-01")
