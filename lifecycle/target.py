@@ -272,7 +272,7 @@ def _stopped_by_hand(case: _Case) -> Target | None:
     stopped_at = case.known.stopped_by_hand_at
     if stopped_at is None or stopped_at > case.now or case.asked_at > stopped_at:
         return None
-    opens_at = None if case.schedule.stop_only else case.schedule.next_opening_after(stopped_at)
+    opens_at = None if case.hours.stop_only else case.schedule.next_opening_after(stopped_at)
     if opens_at is not None and opens_at <= case.now:
         return None
     until = f"until {opens_at:%Y-%m-%d %H:%M} UTC or a wake" if opens_at else "until a wake"
@@ -298,7 +298,7 @@ def _started_by_hand(case: _Case) -> Target | None:
     return replace(found, runs_until=closes_at)
 
 
-def _closing_after(schedule: Schedule, instant: datetime) -> datetime | None:
+def _closing_after(schedule: Schedule | Detour, instant: datetime) -> datetime | None:
     """Say when the hours that hold, or come next, after an instant end; None where they never do."""
     span = schedule.span_at(instant)
     if span.open:
