@@ -24,6 +24,7 @@ from lifecycle.blueprint import (
     box_key,
 )
 from lifecycle.detour import hours_of
+from lifecycle.habit import used_on_with
 from lifecycle.hubs import UNPEERABLE, needed_until, next_word, trouble, with_trouble
 from lifecycle.lead import lead_of, waits_with
 from lifecycle.model import (
@@ -422,7 +423,7 @@ def _future(targets: Mapping[str, Target]) -> bool:
 
 def _told(case: Case, name: str, found: Target, parts: Mapping[str, Part], *, alone: bool) -> BoxStatus:
     """Say what people read of a box. The last of a stack is not gone before the stack is (``alone``)."""
-    known = case.status.boxes[name]
+    known, hours = case.status.boxes[name], hours_of(case.boxes[name], case.schedules)
     standing = alone or _box_stands(case.status, name) or box_key("vm", name) in case.operations
     block = block_of(name, case.status.blocks)
     phase, reason = phase_of(found, known, block, standing=standing)
@@ -439,6 +440,7 @@ def _told(case: Case, name: str, found: Target, parts: Mapping[str, Part], *, al
         lease_until=lease if known.first_ready_at else None,
         eta_at=eta_of(found, known, case.operations.values(), case.now, case.boxes[name].start_at),
         waiting_since_at=(known.waiting_since_at or case.now) if known.level < Level.OPEN is found.level else None,
+        used_on=used_on_with(known.used_on, hours.in_force(case.now), case.now) if known.connected else known.used_on,
     )
 
 

@@ -290,6 +290,8 @@ class BoxStatus:
     """The same for a machine that runs."""
     waiting_since_at: datetime | None = None
     """Since when it is to be open and is not yet."""
+    used_on: tuple[str, ...] = ()
+    """The latest dates, in its schedule's zone, on which somebody was connected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,6 +463,8 @@ class Policy:
     longest_lease_hours: float = 14 * 24.0
     wake_hours: float = 2.0
     """How long a box that is asked for outside its hours stays open when nobody says."""
+    prewarm: bool = False
+    """Whether a box that is used nearly every working day is made ready before its window begins."""
     blind_limit: timedelta = timedelta(hours=12)
     """How long a door stands at most without anybody being able to tell whether it is in use."""
     own: Mapping[str, Policy] = field(default_factory=dict)

@@ -64,5 +64,6 @@ def eta_of(
     elif known.level is Level.WARM and known.ready_at is None:
         expected_at = now + TYPICAL_REST
     else:
-        expected_at = (target.asked_at or now) + TYPICAL_REST + TYPICAL_DOOR
+        asked_at = max((at for at in (target.asked_at, known.waiting_since_at) if at), default=now)
+        expected_at = asked_at + TYPICAL_REST + TYPICAL_DOOR
     return max(expected_at, now + timedelta(minutes=1))

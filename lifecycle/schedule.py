@@ -153,6 +153,10 @@ class Schedule:
                     yield opens_at, closes_at
             day += timedelta(days=1)
 
+    def works_on(self, day: date) -> bool:
+        """Say whether a window begins on a local date."""
+        return any(day.weekday() in window.days for window in self.weekly) and not self._is_holiday(day)
+
     def _is_holiday(self, day: date) -> bool:
         return day in self.holidays or (self.country is not None and day in public_holidays(self.country, day.year))
 

@@ -179,6 +179,7 @@ def _policy(reader: _Reader) -> Policy:
         lease_hours=reader.number("LEASE_HOURS", 8, least=0.25, most=14 * 24),
         longest_lease_hours=reader.number("LONGEST_LEASE_HOURS", 14 * 24, least=0.25, most=366 * 24),
         wake_hours=reader.number("WAKE_HOURS", 2, least=0.25, most=24),
+        prewarm=reader.parsed("PREWARM", _one_of("true", "false"), "true or false", default="false") == "true",
         blind_limit=timedelta(hours=reader.number("BLIND_HOURS", 12, least=1, most=7 * 24)),
     )
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lifecycle.detour import Detour
+from lifecycle.habit import is_habit
 from lifecycle.lead import DEFAULT_LEAD, LONGEST_LEAD
 from lifecycle.model import Active, Activity, BoxIntent, BoxStatus, Idle, Level, Policy, Unknown, Warned, require_aware
 from lifecycle.schedule import Schedule, Span
@@ -120,7 +121,14 @@ class _Case:
     @property
     def head_start(self) -> timedelta:
         """How long before the latest reason to open the box may have been opened for it."""
-        return LONGEST_LEAD if self.asked_at == self.box.start_at else timedelta()
+        prewarmed = self.policy.prewarm and self.span.open and self.asked_at == self.span.since_at
+        return LONGEST_LEAD if prewarmed or self.asked_at == self.box.start_at else timedelta()
+
+    def begun_at(self, opens_at: datetime) -> datetime:
+        """When a window's box is begun: as it opens, or before, where the house and a habit say so."""
+        hours = self.schedule.in_force(opens_at)
+        early = self.policy.prewarm and not hours.stop_only and is_habit(self.known.used_on, hours, opens_at)
+        return opens_at - self.lead if early else opens_at
 
     @property
     def courtesy_until(self) -> datetime | None:
@@ -313,8 +321,11 @@ def _parked(case: _Case) -> Target | None:
     opens_at = None if case.hours.stop_only else case.schedule.next_opening_after(parked_at)
     if opens_at is not None and opens_at <= case.now:
         return None
+    begin_at = opens_at and case.begun_at(opens_at)
+    if begin_at is not None and parked_at < begin_at <= case.now:
+        return None
     until = f"until {opens_at:%Y-%m-%d %H:%M} UTC or a wake" if opens_at else "until a wake"
-    return case.ending(Level.PARKED, f"parked by request {until}", parked_at + case.policy.warning_lead, opens_at)
+    return case.ending(Level.PARKED, f"parked by request {until}", parked_at + case.policy.warning_lead, begin_at)
 
 
 def _outside_hours(case: _Case) -> Target | None:
@@ -323,12 +334,15 @@ def _outside_hours(case: _Case) -> Target | None:
         return None
     ends = [end for end in (span.since_at, case.box.hold_until, case.courtesy_end) if end and end <= case.now]
     closed_at = max(ends) if ends else case.box.wanted_from_at
+    begin_at = span.until_at and case.begun_at(span.until_at)
+    if begin_at and begin_at <= case.now:
+        return Target(Level.OPEN, f"made ready for its hours from {span.until_at:%Y-%m-%d %H:%M} UTC", span.until_at)
     until = f" until {span.until_at:%Y-%m-%d %H:%M} UTC" if span.until_at else ""
     return case.ending(
         Level.PARKED,
         f"outside the hours of schedule {case.hours.name}{until}" if not case.hours.stop_only else _shut_by(case),
         closed_at + case.policy.closing_grace,
-        span.until_at,
+        begin_at,
     )
 
 

@@ -142,6 +142,7 @@ policies = st.builds(
     warning_lead=st.sampled_from((1, 15, 60)).map(lambda minutes: timedelta(minutes=minutes)),
     closing_grace=st.sampled_from((0, 2, 5)).map(lambda hours: timedelta(hours=hours)),
     wake_hours=st.sampled_from((0.25, 2.0, 14.0)),
+    prewarm=st.booleans(),
 )
 boxes_schedules = st.sampled_from(sorted(SCHEDULES))
 unknowns = st.just(Unknown("the list cannot be read"))
@@ -183,6 +184,9 @@ def box_intents(draw: st.DrawFn, *, plain: bool = False) -> BoxIntent:
     )
 
 
+_EVERY_DAY = tuple((WEEK_START.date() + timedelta(days=day)).isoformat() for day in range(-7, 3))
+
+
 @st.composite
 def box_statuses(draw: st.DrawFn, box: BoxIntent, policy: Policy) -> BoxStatus:
     """Draw how far a box has come: never built, or ready once, with any warnings about the deadlines it may have."""
@@ -194,6 +198,7 @@ def box_statuses(draw: st.DrawFn, box: BoxIntent, policy: Policy) -> BoxStatus:
         level=draw(st.sampled_from(Level)),
         first_ready_at=first,
         ready_at=first + timedelta(minutes=draw(st.sampled_from((0, 5, 600)))),
+        used_on=draw(st.sampled_from(((), _EVERY_DAY))),
     )
     if draw(st.booleans()):
         seen_at, started = draw(week_instants), draw(st.booleans())

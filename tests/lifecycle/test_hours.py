@@ -189,3 +189,19 @@ async def test_three_nights_without_nightly_change_nothing_for_a_box() -> None:
     await world.pass_by(hours=1)
     assert world.resources() == {}
     assert await world.phase(where) == "gone"
+
+
+async def test_with_prewarm_on_the_fourth_morning_of_a_box_used_daily_begins_ready() -> None:
+    world = World(environment={"PREWARM": "true"}, start=World().start)
+    where = await world.ask(hours=100)
+    await world.until_phase(where, "ready")
+    for day in (23, 24, 25):
+        await world.pass_until(world.start.replace(day=day, hour=10))
+        assert await world.phase(where) in ("ready", "warm")
+        await world.commands.wake(ALICE, where, 1, "", match=None, key=None)
+        await world.until_phase(where, "ready", minutes=20)
+        world.connect(where, minutes=20)
+    await world.pass_until(world.start.replace(day=26, hour=7, minute=30))
+    assert await world.phase(where) == "parked"
+    await world.pass_until(world.start.replace(day=26, hour=8))
+    assert await world.phase(where) == "ready"
