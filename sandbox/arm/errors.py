@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sandbox.arm.wire import Response, json_response
@@ -9,6 +10,9 @@ from sandbox.arm.wire import Response, json_response
 if TYPE_CHECKING:
     from sandbox.arm.ids import ResourceId
     from sandbox.arm.wire import Json
+
+
+_NAME = re.compile(r"^\w([\w.-]{0,78}\w)?$", re.ASCII)
 
 
 class ArmError(Exception):
@@ -55,6 +59,17 @@ class ArmError(Exception):
 def bad_request(code: str, message: str) -> ArmError:
     """A 400 of a resource provider."""
     return ArmError(400, code, message, details=[])
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that the network provider does not take, for a resource or a part with an id of its own."""
+    if not _NAME.match(name):
+        raise bad_request(
+            "InvalidResourceName",
+            f"Resource name {name} is invalid. The name can be up to 80 characters long. It must begin with a word "
+            "character, and it must end with a word character or with '_'. The name may contain word characters or "
+            "'.', '-', '_'.",
+        )
 
 
 def invalid_parameter(message: str) -> ArmError:

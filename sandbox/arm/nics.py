@@ -62,6 +62,8 @@ class NetworkInterfaces(Kind):
             subnet_id = reference(configuration.get("properties"), "subnet")
             if subnet_id.lower().endswith("/subnets/azurebastionsubnet"):
                 raise invalid_parameter("AzureBastionSubnet takes nothing but Azure Bastion.")
+            if subnet_id and "/subnets/" not in subnet_id.lower():
+                raise invalid_parameter(f"{subnet_id} is not the id of a subnet.")
             if not subnet_id:
                 raise bad_request(
                     "SubnetNotSpecifiedInIpConfiguration",

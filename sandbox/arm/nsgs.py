@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from sandbox.arm.errors import bad_request, entity_not_found, invalid_parameter
+from sandbox.arm.errors import bad_request, check_name, entity_not_found, invalid_parameter
 from sandbox.arm.firewall import DEFAULT_RULES, check_bastion_rules
 from sandbox.arm.ids import ResourceId, parent_key
 from sandbox.arm.kinds import Kind, Put, kept, sent
@@ -174,6 +174,7 @@ def check_rules(rules: list[Json]) -> None:
                 "SecurityRuleInvalidPriority",
                 f"Security rule has invalid Priority. Value provided: {priority} Allowed range 100-4096.",
             )
+        check_name(name)
         if not properties.get("access") or not properties.get("direction"):
             raise invalid_parameter(f"Security rule {name} needs access and direction.")
         key = (str(properties["direction"]).lower(), priority)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sandbox.arm.cloud import REGIONS, region_name
 from sandbox.arm.errors import (
     ArmError,
+    check_name,
     entity_not_found,
     group_not_found,
     invalid_request_content,
@@ -21,9 +22,9 @@ from sandbox.arm.errors import (
 )
 from sandbox.arm.extensions import Extensions
 from sandbox.arm.ids import ResourceId, group_key
-from sandbox.arm.kinds import COMPUTE, Kind, Put
+from sandbox.arm.kinds import COMPUTE, NETWORK, Kind, Put
 from sandbox.arm.machines import VirtualMachines
-from sandbox.arm.shapes import check_shape
+from sandbox.arm.shapes import check_shape, without_nulls
 from sandbox.arm.store import Resource
 from sandbox.arm.vintage import MACHINE_ETAG_HEADER
 from sandbox.arm.wire import Response, json_response
@@ -160,6 +161,7 @@ class Resources:
             )
         body = _body(request)
         check_shape(body)
+        body = without_nulls(body)
         current = self.cloud.store.get(rid.key)
         if rid.parent is not None and self.cloud.store.get(rid.parent.key) is None:
             raise parent_not_found(rid)
@@ -172,6 +174,8 @@ class Resources:
         body["properties"] = body.get("properties") or {}
         self._check_references(kind, rid, body)
         spelled = current.rid if current is not None else self._spelled(kind, rid)
+        if current is None and kind.provider == NETWORK:
+            check_name(rid.name)
         put = Put(spelled, body, current, request.query.get("api-version", ""))
         kind.check(put)
         return put

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.arm.errors import ArmError
 
@@ -34,6 +34,7 @@ _OBJECTS = frozenset(
         "networkProfile",
         "dailyRecurrence",
         "dnsSettings",
+        "creationData",
     }
 )
 _LISTS_OF_OBJECTS = frozenset(
@@ -76,6 +77,19 @@ def check_shape(body: Json, inside: str = "") -> None:
             for each in value:
                 if isinstance(each, dict):
                     check_shape(each, name)
+
+
+def without_nulls(body: Json) -> Json:
+    """The body without what is null: in a PUT that is the same as leaving it out."""
+    return {name: _stripped(value) for name, value in body.items() if value is not None}
+
+
+def _stripped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return without_nulls(value)
+    if isinstance(value, list):
+        return [_stripped(each) for each in value]
+    return value
 
 
 def _right(name: str, value: object) -> bool:

@@ -27,7 +27,10 @@ def answer(kind: Kind, resource: Resource, request: Request) -> Response:
             body = request.json()
         except ValueError as error:
             raise invalid_request_content(str(error)) from None
-        sent = dict((body.get("properties") or {}).get("tags") or {})
+        properties = body.get("properties")
+        sent = (properties.get("tags") or {}) if isinstance(properties, dict) else None
+        if not isinstance(sent, dict):
+            raise invalid_request_content("The tags are no JSON object.")
         how = str(body.get("operation", "Replace")) if request.method == "PATCH" else "Replace"
         resource.body["tags"] = _changed(resource.body.get("tags") or {}, sent, how)
         kind.touch(resource)

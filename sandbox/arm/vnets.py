@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from typing_extensions import override
 
 from sandbox.arm import addressing
-from sandbox.arm.errors import bad_request, invalid_parameter, reference_not_found
+from sandbox.arm.errors import bad_request, check_name, invalid_parameter, reference_not_found
 from sandbox.arm.firewall import check_bastion_rules
 from sandbox.arm.ids import ResourceId, parent_key
 from sandbox.arm.kinds import Kind, Put, kept, reference, sent
@@ -51,6 +51,7 @@ class VirtualNetworks(Kind):
             raise bad_request("InvalidRequestFormat", f"The address space of virtual network {put.rid.name} is empty.")
         siblings: list[tuple[str, Network]] = []
         for subnet in _subnets_in(put.body):
+            check_name(str(subnet.get("name") or ""))
             rid = _subnet_id(put.rid, str(subnet.get("name")))
             properties = subnet.setdefault("properties", {})
             check_subnet(self, rid, properties, space, siblings)

@@ -31,6 +31,7 @@ NOT_DESCRIBED = tuple(
         r"GET /subscriptions/[^/]+/operationresults/[^/]+",
         r"GET /subscriptions/[^/]+/providers/[^/]+/locations/[^/]+/operation(s|results)/[^/]+",
         r"\w+ /subscriptions/.*/providers/microsoft\.devtestlab/schedules(/[^/]+)?",
+        r"\w+ /subscriptions/.*/providers/microsoft\.authorization/locks(/[^/]+)?",
         r"GET /subscriptions/.*/providers/microsoft\.insights/metrics",
         r"POST /subscriptions/.*/providers/microsoft\.costmanagement/query",
         r"GET /api/retail/prices",
