@@ -79,10 +79,11 @@ class Bench:
         """Milliseconds of server time that one GET takes."""
         return self._timed("GET", path)[0]
 
-    def page(self, kind: str) -> tuple[float, int]:
-        """Milliseconds of server time of a list's first page, and its bytes."""
+    def page(self, kind: str) -> tuple[float, float, int]:
+        """Milliseconds that a list's first page takes, by the clock and of the processor; and its bytes."""
+        began = time.process_time()
         took, response = self._timed("GET", f"{GROUP}/providers/{kind}")
-        return took, len(response.body)
+        return took, (time.process_time() - began) * 1000, len(response.body)
 
     def whole(self, kind: str) -> tuple[float, int, int]:
         """Milliseconds of server time, pages and rows of a whole list, by its nextLinks."""
@@ -128,13 +129,11 @@ def main(stacks: int) -> None:
     print(
         f"  GET by id: median {statistics.median(reads):.2f} ms (wanted: below 2), p99 {reads[-_READS // 100]:.2f} ms"
     )
-    print("  a page of 1,000 (wanted: below 100 ms):")
+    print("  a page of 1,000 (wanted: below 100 ms; what is not the processor's is other work on this machine):")
     for name, kind in _LISTS.items():
         measured = [bench.page(kind) for _ in range(_PAGES)]
-        took, size = sorted(each for each, _ in measured), measured[0][1]
-        print(
-            f"    {name:17} first {measured[0][0]:5.0f}, median {statistics.median(took):5.0f} ms, {size / 1e6:.1f} MB"
-        )
+        took, worked = (statistics.median(each[column] for each in measured) for column in (0, 1))
+        print(f"    {name:17} median {took:4.0f} ms, {worked:4.0f} ms of it processor, {measured[0][2] / 1e6:.1f} MB")
     print("  a whole list, page by page:")
     for name in ("virtual networks", "machines", "security groups", "interfaces"):
         spent, pages, rows = bench.whole(_LISTS[name])

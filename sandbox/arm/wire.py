@@ -112,7 +112,7 @@ def json_text(value: object) -> str:
         written.append(part.text)
         return _PLACE
 
-    text = json.dumps(value, separators=(",", ":"), default=place)
+    text = json.dumps(value, separators=(",", ":"), default=place, check_circular=False)
     if not written:
         return text
     around = text.split(f'"{_PLACE}"')
