@@ -105,8 +105,9 @@ def connections(draw: st.DrawFn) -> Connection:
 
 
 def apart(found: Books) -> Books:
-    """Leave facts as rows can hold them: one of each key."""
-    unique = {(each.stack, each.part, each.box, each.meter, each.opened_claimed_at): each for each in found.meters}
+    """Leave facts as rows can hold them: one of each key, and what has ended once is not open again."""
+    ended_last = sorted(found.meters, key=lambda each: each.closed_absent_at is not None)
+    unique = {(each.stack, each.part, each.box, each.meter, each.opened_claimed_at): each for each in ended_last}
     sessions = {(each.stack, each.session_id): each for each in found.connections}
     return Books(once(unique.values()), tenants_once(found.tenancies), tuple(sessions.values()))
 
