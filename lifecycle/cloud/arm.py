@@ -15,18 +15,18 @@ from azure.core.rest import HttpRequest
 
 from lifecycle.cloud import arm_operations
 from lifecycle.cloud.arm_faults import azure_fault, is_absence, lost
-from lifecycle.cloud.arm_kinds import BORROWED, CALLS, SCHEDULE_API, Scope, ends_at_once, names_of
+from lifecycle.cloud.arm_kinds import API_VERSIONS, BORROWED, CALLS, Scope, ends_at_once, names_of
 from lifecycle.cloud.arm_pipeline import CLAIM_HOLDS_SECONDS, CONNECT_SECONDS, READ_SECONDS, policies
 from lifecycle.cloud.credential import arm_authentication
 from lifecycle.cloud.endpoints import Origin, require_safe
 from lifecycle.cloud.session_count import session_counts
-from lifecycle.cloud.sessions import API_VERSION, BastionSessions
+from lifecycle.cloud.sessions import BastionSessions
 from lifecycle.faults import AzureFault, Fault, Meaning
 from lifecycle.model import Kind, Verb
 from lifecycle.ports import Accepted, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
 
     from azure.core.credentials_async import AsyncTokenCredential
@@ -126,34 +126,25 @@ class ArmAzure:
             await self._bastion(bastion_id).disconnect(session_ids)
 
     async def _get(self, kind: Kind, arm_id: str) -> Any:
-        if kind in BORROWED and not self._scope.holds(arm_id):
-            return await self._get_borrowed(kind, arm_id)
-        names = self._scope.names(kind, arm_id)
-        if kind is Kind.SHUTDOWN:
-            return (await self._schedule("GET", arm_id, None)).json()
-        options = {"expand": "instanceView"} if kind is Kind.VM else {}
-        return await self._operations(kind).get(self._scope.resource_group, *names, cls=_wire_body, **options)
+        """Read a resource as it is on the wire: the SDK's own call makes a model first, which nobody would look at."""
+        if kind in BORROWED:
+            names_of(kind, arm_id)
+        else:
+            self._scope.names(kind, arm_id)
+        expand = {"$expand": "instanceView"} if kind is Kind.VM else {}
+        return (await self._send("GET", kind, arm_id, expand)).json()
 
     async def _begin(self, verb: Verb, kind: Kind, arm_id: str, body: Body | None, send_by: float) -> Accepted:
         if kind is Kind.SHUTDOWN:
             self._scope.names(kind, arm_id)
             method = {Verb.PUT: "PUT", Verb.TAG: "PATCH", Verb.DELETE: "DELETE"}[verb]
-            await self._schedule(method, arm_id, body, send_by=send_by)
+            await self._send(method, kind, arm_id, {}, body, send_by=send_by)
             return Accepted(None)
         call = self._call(verb, kind, arm_id, body)
         if ends_at_once(verb, kind):
             await call(send_by=send_by)
             return Accepted(None)
         return await arm_operations.begin(call, send_by)
-
-    async def _get_borrowed(self, kind: Kind, arm_id: str) -> Any:
-        """Read a Bastion that is not ours, or its network, wherever in the tenant it is; nothing there is written."""
-        names_of(kind, arm_id)
-        network, _ = self._clients()
-        response = await network.send_request(HttpRequest("GET", f"{self._endpoint}{arm_id}?api-version={API_VERSION}"))
-        if response.status_code >= HTTPStatus.BAD_REQUEST:
-            raise HttpResponseError(response=response)
-        return response.json()
 
     def _call(self, verb: Verb, kind: Kind, arm_id: str, body: Body | None) -> arm_operations.Call:
         operations = self._operations(kind)
@@ -172,11 +163,13 @@ class ArmAzure:
             case _:
                 assert_never(verb)
 
-    async def _schedule(self, method: str, arm_id: str, body: Body | None, **options: Any) -> Any:
-        """Speak of an auto-shutdown schedule, whose calls end when they are answered."""
-        url = f"{self._endpoint}{arm_id}?api-version={SCHEDULE_API}"
-        _, compute = self._clients()
-        response = await compute.send_request(HttpRequest(method, url, json=body), **options)
+    async def _send(
+        self, method: str, kind: Kind, arm_id: str, query: Mapping[str, str], body: Body | None = None, **options: Any
+    ) -> Any:
+        """Send a request that is over when it is answered; raises HttpResponseError where it is refused."""
+        url, params = f"{self._endpoint}{arm_id}", {"api-version": API_VERSIONS[kind], **query}
+        network, _ = self._clients()
+        response = await network.send_request(HttpRequest(method, url, params=params, json=body), **options)
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             raise HttpResponseError(response=response)
         return response
@@ -220,9 +213,3 @@ async def _arm_trouble() -> AsyncIterator[None]:
         raise azure_fault(trouble) from None
     except json.JSONDecodeError:
         raise AzureFault(Fault("BodyUnread", "the answer is no JSON", Meaning.RETRY)) from None
-
-
-def _wire_body(answer: Any, model: object, headers: object) -> Any:
-    """Take the body as it came instead of the SDK's model of it."""
-    del model, headers
-    return answer.http_response.json()

@@ -32,6 +32,15 @@ CALLS: dict[Kind, Calls] = {
 }
 """Every kind but the auto-shutdown schedules, for which there is no SDK here."""
 
+NETWORK_API = "2026-03-01"
+_COMPUTE_API = "2026-04-01"
+API_VERSIONS: dict[Kind, str] = {
+    **{kind: NETWORK_API if calls.client == "network" else _COMPUTE_API for kind, calls in CALLS.items()},
+    Kind.DISK: "2026-03-02",
+    Kind.SHUTDOWN: "2018-09-15",
+}
+"""The api-versions of what is sent without the SDK's own calls: the same as these would send."""
+
 
 BORROWED = frozenset({Kind.BASTION, Kind.VNET})
 """What may be read outside the resource group: a hub's Bastion that is not ours, and its network."""
@@ -41,9 +50,6 @@ def ends_at_once(verb: Verb, kind: Kind) -> bool:
     """Say whether a call is over when it is answered, so that there is never anything to follow."""
     return kind is Kind.SHUTDOWN or (verb is Verb.TAG and CALLS[kind].tag == "update_tags")
 
-
-SCHEDULE_API = "2018-09-15"
-"""The api-version of ``Microsoft.DevTestLab/schedules``; its calls are synchronous."""
 
 _SCOPE_SEGMENTS = 7  # nothing, subscriptions, its id, resourceGroups, its name, providers, the provider
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_LOWEST_PRINTABLE = 0x21
+_ODD = re.compile(r"[\\\x00-\x20]")
+"""A backslash, a space or a control character: parsers differ on them."""
 
 
 def is_loopback(host: str | None) -> bool:
@@ -62,7 +64,7 @@ class Origin:
 
 
 def _split(url: str) -> SplitResult | None:
-    if "\\" in url or any(ord(letter) < _LOWEST_PRINTABLE for letter in url):
+    if _ODD.search(url):
         return None
     try:
         parts = urlsplit(url)

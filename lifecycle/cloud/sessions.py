@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from azure.core.rest import HttpRequest
 
 from lifecycle.cloud.arm_faults import error_of, fault_of_response
+from lifecycle.cloud.arm_kinds import NETWORK_API
 from lifecycle.cloud.arm_pipeline import WHENEVER
 from lifecycle.faults import AzureFault, Fault, Meaning
 from lifecycle.model import SessionSeen
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from lifecycle.cloud.endpoints import Origin
-
-API_VERSION = "2026-03-01"
-"""The api-version of azure-mgmt-network 33.1."""
 
 LONGEST_READ_SECONDS = 10.0
 """Real seconds for one reading with all its polls: it happens inside an invocation, the only thing that waits."""
@@ -77,7 +75,7 @@ class BastionSessions:
             raise _unknown(_TOO_LATE) from None
 
     async def _post_and_follow(self, action: str, body: dict[str, Any] | None) -> list[dict[str, Any]]:
-        url = f"{self._host_url}/{action}?api-version={API_VERSION}"
+        url = f"{self._host_url}/{action}?api-version={NETWORK_API}"
         answer = await self._send(HttpRequest("POST", url, json=body), send_by=WHENEVER)
         answer = await self._settled(answer)
         entries, next_url = _page_of(answer)

@@ -68,6 +68,15 @@ async def test_every_kind_is_placed_and_deleted_by_its_own_address(azure: ArmAzu
     assert (delete.method, delete.path, delete.body) == ("DELETE", id_of(kind), None)
 
 
+@pytest.mark.parametrize("kind", Kind)
+async def test_a_look_asks_for_the_version_that_the_sdk_writes(azure: ArmAzure, script: Script, kind: Kind) -> None:
+    script.answer(200, {"location": "x"})
+    await azure.look(kind, id_of(kind))
+    await azure.begin(Verb.PUT, kind, id_of(kind), {"location": "x"}, 0)
+    looked, written = script.asked
+    assert looked.query["api-version"] == written.query["api-version"]
+
+
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.PEERING])
 async def test_every_kind_but_a_networks_child_can_be_tagged(azure: ArmAzure, script: Script, kind: Kind) -> None:
     script.answer(200, {"tags": {"a": "b"}})
