@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lifecycle.faults import Conflict
+from lifecycle.lead import LONGEST_LEAD
 from lifecycle.meters import Books, Connection, Meter, Tenancy
 from lifecycle.model import BoxIntent, StackStatus
 from lifecycle.observation import MeterChange, SessionChange
@@ -82,13 +83,16 @@ def session_row(change: SessionChange) -> Row:
 
 
 def tenancy_row(box: BoxIntent, until_at: datetime | None, region: str = "") -> Row:
-    """Write that somebody has, or had, a box: what all share is split between those."""
+    """Write that somebody has, or had, a box: what all share is split between those.
+
+    Who has asked for later bears nothing before the box may have been begun.
+    """
     cells: dict[str, Value] = {
         "box": box.name,
         "owner": box.owner,
         "machine": f"vm.{box.vm_size}",
         "region": region,
-        "from_at": instant_text(box.requested_at),
+        "from_at": instant_text(max(box.requested_at, box.wanted_from_at - LONGEST_LEAD)),
     }
     if until_at:
         cells["until_at"] = instant_text(until_at)

@@ -51,6 +51,12 @@ async def test_tenancies_come_back_beside_the_meters() -> None:
     assert (await read(tables, "side")).meters == ()
 
 
+async def test_who_asks_for_later_has_a_box_from_an_hour_before() -> None:
+    tables = await stored(tenancy_row(replace(BOX, start_at=NOON + 24 * HOUR), None))
+    (tenancy,) = (await read(tables)).tenancies
+    assert tenancy.from_at == NOON + 23 * HOUR
+
+
 def test_a_session_is_one_row_however_its_id_is_written() -> None:
     session = OpenSession("one", "alice", "SSH", NOON, NOON)
     came, left = SessionChange("a/b#c?", session), SessionChange("a/b#c?", session, NOON + HOUR)
