@@ -180,3 +180,18 @@ class Azure(Protocol):
     async def disconnect(self, bastion_id: str, session_ids: Sequence[str]) -> None:
         """End these sessions."""
         ...
+
+
+class Inventory(Protocol):
+    """What there is in the resource group, for who searches. Reads only; every method may raise AzureFault."""
+
+    async def every(self, kind: Kind) -> tuple[Body, ...]:
+        """List all resources of one type, all pages or none; a kind that lives in another cannot be listed.
+
+        A list may lack for minutes what a GET shows already, and show what is gone (bosh-azure-cpi#765).
+        """
+        ...
+
+    async def look(self, kind: Kind, arm_id: str) -> Body | None:
+        """GET one resource; None where it answers 404."""
+        ...

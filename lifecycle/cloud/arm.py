@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import HttpRequest
 
-from lifecycle.cloud import arm_operations
+from lifecycle.cloud import arm_operations, inventory
 from lifecycle.cloud.arm_faults import azure_fault, is_absence, lost
 from lifecycle.cloud.arm_kinds import API_VERSIONS, BORROWED, CALLS, Scope, ends_at_once, names_of
 from lifecycle.cloud.arm_pipeline import CLAIM_HOLDS_SECONDS, CONNECT_SECONDS, READ_SECONDS, policies
@@ -89,6 +89,13 @@ class ArmAzure:
         if not isinstance(body, dict):
             raise AzureFault(Fault("BodyUnread", f"{kind}: the answer is no resource", Meaning.RETRY))
         return body
+
+    async def every(self, kind: Kind) -> tuple[Body, ...]:
+        """List all of one type in the resource group; see ``ports.Inventory``."""
+        async with _arm_trouble():
+            network, _ = self._clients()
+            collection = f"{self._endpoint}{self._scope.collection(kind)}"
+            return await inventory.every(collection, kind, network.send_request, self._origin)
 
     async def begin(self, verb: Verb, kind: Kind, arm_id: str, body: Body | None, claim_age: float) -> Accepted:
         """Send one mutation and ask nothing; see ``ports.Azure``. Raises Overdue rather than send it late."""

@@ -74,10 +74,20 @@ class Scope:
             raise ValueError(f"not the id of a {kind} in {self.resource_group}: {arm_id}")
         return names_of(kind, arm_id)
 
+    @property
+    def path(self) -> str:
+        """The group's own address, with a slash at its end."""
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}/"
+
     def holds(self, arm_id: str) -> bool:
         """Say whether an id lies in the resource group."""
-        scope = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}/"
-        return arm_id.lower().startswith(scope.lower())
+        return arm_id.lower().startswith(self.path.lower())
+
+    def collection(self, kind: Kind) -> str:
+        """Name the address under which all of a kind are listed. Raises ValueError for one that lives in another."""
+        if kind.value.count("/") > 1:
+            raise ValueError(f"a {kind} is listed with its parent only")
+        return f"{self.path}providers/{kind}"
 
 
 def names_of(kind: Kind, arm_id: str) -> tuple[str, ...]:

@@ -79,11 +79,15 @@ class World:
         self.deaf: set[str] = set()
         """Stacks whose passes all fail, as a broken row makes them."""
 
-    def worker(self, fate: Fate | None = None) -> Reconciler:
-        """Make one more worker on the same world; with a ``fate`` it may die."""
-        azure = ArmAzure(
+    def inventory(self) -> ArmAzure:
+        """Speak to this world's Azure."""
+        return ArmAzure(
             self.settings.arm_endpoint, SUBSCRIPTION, RESOURCE_GROUP, "bearer", transport=InProcessTransport(self.arm)
         )
+
+    def worker(self, fate: Fate | None = None) -> Reconciler:
+        """Make one more worker on the same world; with a ``fate`` it may die."""
+        azure = self.inventory()
         fate = fate or Fate()
         return Reconciler(
             MortalTables(self.tables, fate),
