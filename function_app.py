@@ -5,9 +5,8 @@ import os
 import azure.functions as func
 
 from lifecycle import settings
-from lifecycle.chores import PRICES
 from lifecycle.house import House
-from lifecycle.ports import Queue
+from lifecycle.ports import Chore, Queue
 from lifecycle.web.answers import Answer, Request
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -282,10 +281,11 @@ async def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the bindin
 async def nightly(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the binding's name
     """Keep the house clean."""
     await house.sweeps.nightly()
+    await house.bell.ring(Queue.CHORES, Chore.ORPHANS)
     await house.bill.finish_days()
 
 
 @app.timer_trigger("timer", schedule="0 23 3 * * *", run_on_startup=False)
 async def refresh_prices(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the binding's name
     """Have the price list read."""
-    await house.bell.ring(Queue.CHORES, PRICES)
+    await house.bell.ring(Queue.CHORES, Chore.PRICES)

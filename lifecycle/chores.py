@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from lifecycle.faults import AzureFault
-from lifecycle.ports import Clock, Tables
+from lifecycle.ports import Chore, Clock, Tables
 from lifecycle.price_list import learn
 from lifecycle.prices import Price
 from lifecycle.retail import Ask, Unbelievable, asks, price_of
 
 log = logging.getLogger(__name__)
-
-PRICES = "prices"
 
 
 class PriceList(Protocol):
@@ -29,19 +27,30 @@ class Chores:
     """Does chores by name."""
 
     def __init__(
-        self, tables: Tables, clock: Clock, price_list: PriceList, regions: Sequence[str], vm_sizes: Sequence[str]
+        self,
+        tables: Tables,
+        clock: Clock,
+        price_list: PriceList,
+        regions: Sequence[str],
+        vm_sizes: Sequence[str],
+        hunt: Callable[[], Awaitable[None]],
     ) -> None:
         self.tables = tables
         self.clock = clock
         self.price_list = price_list
         self.regions = regions
         self.vm_sizes = vm_sizes
+        self.hunt = hunt
 
     async def do(self, name: str) -> None:
         """Do one chore. Raises ValueError for a name that is none, and what the storage raises."""
-        if name != PRICES:
-            raise ValueError(f"there is no chore {name[:80]!r}")
-        await self.refresh_prices()
+        match name:
+            case Chore.PRICES:
+                await self.refresh_prices()
+            case Chore.ORPHANS:
+                await self.hunt()
+            case _:
+                raise ValueError(f"there is no chore {name[:80]!r}")
 
     async def refresh_prices(self) -> int:
         """Read the prices of all regions; returns how many changed. What cannot be read keeps its last good price."""

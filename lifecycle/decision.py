@@ -24,6 +24,7 @@ from lifecycle.blueprint import (
     box_key,
 )
 from lifecycle.detour import hours_of
+from lifecycle.drift import still_theirs
 from lifecycle.habit import used_on_with
 from lifecycle.hubs import UNPEERABLE, needed_until, next_word, trouble, with_trouble
 from lifecycle.lead import lead_of, waits_with
@@ -193,6 +194,7 @@ def decide(case: Case) -> Decision:
             **{name: _told(case, name, targets[name], parts, alone=last and not gone) for name in boxes},
         },
         parts={key: seen for key, seen in status.parts.items() if key in parts},
+        drifts=still_theirs(status.drifts, parts),
         closing_because="" if door else because[SHARED] if standing else status.closing_because,
     )
     again = None if gone and not _future(targets) else _look_again_at(case, status, targets, steps, parts)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Protocol
 
+from lifecycle import journal, troubles
+from lifecycle.events import Event, Name
 from lifecycle.faults import Conflict
 from lifecycle.links import Keep
 from lifecycle.notices import Notice, tell
@@ -13,7 +15,7 @@ from lifecycle.ports import Bell, Clock, Queue, Replace, Row, Table, Tables
 from lifecycle.rows import instant_of, instant_text
 
 POISON_PAUSE = timedelta(minutes=10)
-"""A stack whose message failed again and again is woken after a pause: the trouble may be a passing one."""
+"""A stack whose message failed again and again is woken after a pause, once: the trouble may be a passing one."""
 
 
 class Mail(Protocol):
@@ -53,8 +55,10 @@ class Delivery:
         stack = name.partition("|")[0][:40] or "unknown"
         text = f"a message of queue {queue.value} failed again and again: {name[:200]!r}"
         topic = f"{queue.value}!{now:%Y-%m-%dT%H}"
+        again = await troubles.note_poison(self.tables, queue, name, now, POISON_PAUSE)
+        journal.write([Event(Name.MESSAGE_POISONED, _key_safe(stack), code=queue.value, text="see the log before it")])
         await tell(self.tables, self.bell, Notice("alert", _key_safe(stack), "", "operators", text, topic), now)
-        if queue is Queue.RECONCILE:
+        if queue is Queue.RECONCILE and again:
             await self.bell.ring(Queue.RECONCILE, name, POISON_PAUSE)
 
 

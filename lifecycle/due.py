@@ -13,6 +13,8 @@ EARLY = timedelta(seconds=30)
 """So much too early still counts as due; it covers clocks that differ between machines."""
 
 
+LATE = timedelta(minutes=7)
+"""A stack that nobody looked at so long after it was due: a sweep has come and gone without effect."""
 RUNG_LATELY = timedelta(seconds=30)
 """Real time for which nobody rings again: every passer-by would, and a pass takes a moment."""
 

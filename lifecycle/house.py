@@ -26,6 +26,7 @@ from lifecycle.timetable import Timetable
 from lifecycle.web.app import Site
 
 if TYPE_CHECKING:
+    from lifecycle.cloud.arm import ArmAzure
     from lifecycle.reconcile import Reconciler
 
 SANDBOX_BEARER = "sandbox"  # the simulator takes any bearer; it is refused off loopback
@@ -93,7 +94,26 @@ class House:
     def chores(self) -> Chores:
         """What is done now and then."""
         prices = RetailPrices(self.settings.prices_url)
-        return Chores(self.tables, self.clock, prices, self.settings.regions, self.settings.vm_sizes)
+        return Chores(self.tables, self.clock, prices, self.settings.regions, self.settings.vm_sizes, self._hunt)
+
+    async def _hunt(self) -> None:
+        """Search for orphans. Imported only then, with the Azure clients: see ``reconciler``."""
+        from lifecycle.hunt import Hunt  # noqa: PLC0415 -- see above
+
+        await Hunt(self.tables, self.bell, self.azure, self.clock, self.settings).go()
+
+    @cached_property
+    def azure(self) -> ArmAzure:
+        """Azure itself. Imported here and nowhere else: the Azure clients cost a cold start dearly."""
+        from lifecycle.cloud.arm import ArmAzure  # noqa: PLC0415 -- see above
+
+        return ArmAzure(
+            self.settings.arm_endpoint,
+            self.settings.estate.subscription_id,
+            self.settings.estate.resource_group,
+            SANDBOX_BEARER if self.settings.local else self.identity,
+            real_clock=time.monotonic,
+        )
 
     @cached_property
     def site(self) -> Site:
@@ -112,23 +132,15 @@ class House:
 
     @cached_property
     def reconciler(self) -> Reconciler:
-        """What speaks to Azure. Imported here and nowhere else: the Azure clients cost a cold start dearly."""
-        from lifecycle.cloud.arm import ArmAzure  # noqa: PLC0415 -- see above
-        from lifecycle.dry_run import LookOnly  # noqa: PLC0415 -- see above
-        from lifecycle.reconcile import Reconciler  # noqa: PLC0415 -- see above
+        """What changes anything in Azure."""
+        from lifecycle.dry_run import LookOnly  # noqa: PLC0415 -- only this path needs it
+        from lifecycle.reconcile import Reconciler  # noqa: PLC0415 -- likewise
 
         settings = self.settings
-        azure = ArmAzure(
-            settings.arm_endpoint,
-            settings.estate.subscription_id,
-            settings.estate.resource_group,
-            SANDBOX_BEARER if settings.local else self.identity,
-            real_clock=time.monotonic,
-        )
         return Reconciler(
             self.tables,
             self.bell,
-            LookOnly(azure) if settings.caution.dry_run else azure,
+            LookOnly(self.azure) if settings.caution.dry_run else self.azure,
             self.clock,
             _real_now,
             settings.estate,

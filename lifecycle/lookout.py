@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from lifecycle.audit import Entry
 from lifecycle.blueprint import BASTION, Part
 from lifecycle.decision import LOOK_AT_ALL_EVERY
+from lifecycle.drift import with_drifts
 from lifecycle.due import EARLY
 from lifecycle.faults import AzureFault, Meaning, Overdue
 from lifecycle.hubs import around, is_foreign, network_of
@@ -139,6 +140,8 @@ class Lookout:
         status, meters = saw_parts(turn.status, seen, claims, turn.now, turn.operations.keys())
         blocks = {part: block for part, block in status.blocks.items() if part != AZURE}
         looked_at = turn.now if everything else status.looked_at
+        blueprint = {part.key: part for part in parts}
+        status = with_drifts(status, turn.status.parts, blueprint, seen.keys(), turn.now)
         turn.entries += [_by_hands(part) for part in status.parts.values() if part.by_hand_at == turn.now]
         turn.status = replace(status, blocks=blocks, looked_at=looked_at, hub=turn.borrowed or status.hub)
         turn.meters += meters

@@ -193,6 +193,8 @@ class Seen:
     """For a machine the power state it last came to rest in."""
     by_hand_at: datetime | None = None
     """When it was first seen to have come there by somebody else's doing; None where it was ours."""
+    leaving: bool = False
+    """Whether we have set out to delete it: then it is our doing that it is gone."""
 
     @property
     def stands(self) -> bool:
@@ -219,6 +221,17 @@ class Block:
     takes_down: bool = False
     """Whether nothing may keep billing for a box that waits for this part."""
     since_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Something about a part that somebody else has changed."""
+
+    what: str
+    """``deleted``, ``tags``, or the aspects that differ, e.g. ``properties.securityRules``."""
+    seen_at: datetime
+    mended_at: datetime | None = None
+    """When it was first seen in order again; None while it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +400,8 @@ class StackStatus:
     parts: Mapping[str, Seen] = field(default_factory=dict)
     boxes: Mapping[str, BoxStatus] = field(default_factory=dict)
     blocks: Mapping[str, Block] = field(default_factory=dict)
+    drifts: Mapping[str, Drift] = field(default_factory=dict)
+    """By part, what somebody else last changed about it."""
     meters: Mapping[str, OpenMeter] = field(default_factory=dict)
     sessions: Mapping[str, OpenSession] = field(default_factory=dict)
     waits_seconds: tuple[float, ...] = ()

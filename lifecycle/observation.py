@@ -146,6 +146,7 @@ def _settled(before: Seen | None, sight: Seen, now: datetime) -> Seen:
 
     What we do to a machine ends its rest with the claim, see ``stirred``.
     """
+    sight = replace(sight, leaving=bool(before and before.leaving and sight.stands))
     old = before.settled if before else None
     by_hand_at = before.by_hand_at if before and old else None
     if sight.power in (None, Power.CHANGING):

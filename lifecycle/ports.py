@@ -32,6 +32,7 @@ class Table(StrEnum):
     RANGES = "Ranges"
     PRICES = "Prices"
     SCHEDULES = "Schedules"
+    TROUBLES = "Troubles"
 
 
 class Queue(StrEnum):
@@ -40,6 +41,13 @@ class Queue(StrEnum):
     RECONCILE = "reconcile"
     CHORES = "chores"
     NOTIFY = "notify"
+
+
+class Chore(StrEnum):
+    """What a message of ``chores`` may ask for."""
+
+    PRICES = "prices"
+    ORPHANS = "orphans"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from lifecycle.ports import Clock, Row, Table, Tables
 from lifecycle.refusals import Missing
 from lifecycle.rows import StackRows, instant_of, stack_rows
 from lifecycle.schedule import Schedule
+from lifecycle.stacks import every_stack
 from lifecycle.target import lease_until
 from lifecycle.timetable import Timetable
 
@@ -64,15 +65,8 @@ class Queries:
 
     async def stacks(self) -> AsyncIterator[StackRows]:
         """Read all stacks in order of their names."""
-        name, rows = "", list[Row]()
-        async for row in self.tables.scan(Table.STACKS):
-            if row.partition != name and rows:
-                yield stack_rows(name, rows)
-                rows = []
-            name = row.partition
-            rows.append(row)
-        if rows:
-            yield stack_rows(name, rows)
+        async for rows in every_stack(self.tables):
+            yield rows
 
     async def outlook(self, name: str) -> Outlook:
         """Say what would be done with a stack now, as far as was last seen. Nothing is done. Raises Missing."""

@@ -39,13 +39,19 @@ async def claim_range(tables: Tables, pool: Pool, stack: str, now: datetime) -> 
     first = int(pool.address_pool.network_address)
     for offset in range(count):
         network = pool.address_pool.__class__((first + (start + offset) % count * size, pool.stack_prefix))
-        key = range_key(str(network))
-        if key in taken:
+        if range_key(str(network)) in taken:
             continue
-        cells = {"stack": stack, "range": str(network), "claimed_at": instant_text(now)}
-        try:
-            await tables.commit(Table.RANGES, RANGES, [Insert(Row(key, cells))])
-        except Conflict:
-            continue
-        return str(network)
+        if await claim_this(tables, network, stack, now):
+            return str(network)
     raise Taken(f"all {count} address ranges of the pool {pool.address_pool} are in use", "stack")
+
+
+async def claim_this(tables: Tables, network: IPv4Network, stack: str, now: datetime) -> bool:
+    """Claim one range for a stack; False where another has claimed it already."""
+    cells = {"stack": stack, "range": str(network), "claimed_at": instant_text(now)}
+    try:
+        await tables.commit(Table.RANGES, RANGES, [Insert(Row(range_key(str(network)), cells))])
+    except Conflict:
+        row = await tables.get(Table.RANGES, RANGES, range_key(str(network)))
+        return row is not None and row.values["stack"] == stack
+    return True

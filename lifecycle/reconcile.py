@@ -11,12 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from lifecycle import due
+from lifecycle import due, journal, troubles
 from lifecycle.agenda import read_agenda
 from lifecycle.audit import Entry, append
 from lifecycle.blueprint import BASTION, Estate, Want
 from lifecycle.caution import LOOK_AGAIN, Caution, Tally
 from lifecycle.decision import LOOK_AT_ALL_EVERY, Decision
+from lifecycle.drift import expecting
+from lifecycle.events import between
 from lifecycle.faults import AzureFault, Conflict, Overdue
 from lifecycle.hubs import outlook_of
 from lifecycle.ledger import Page, keep, meter_row, running, session_row, tenancy_row
@@ -55,6 +57,7 @@ from lifecycle.ports import (
 from lifecycle.rows import INTENT, OPERATION, RANGES, Stored, range_key, row_of, status_row
 from lifecycle.sightings import merged
 from lifecycle.timetable import Timetable
+from lifecycle.troubles import is_troubled
 from lifecycle.turn import ACTOR, AZURE, Turn
 
 CLAIM_LEFT_ALONE = timedelta(seconds=60)
@@ -239,6 +242,7 @@ class Reconciler:
         await due.note(self.tables, due.Due(turn.now + CLAIM_LEFT_ALONE, turn.rows.name))
         stirs = {begin.part.key for begin in begins if begin.part.kind is Kind.VM and begin.verb is not Verb.TAG}
         parts = {key: stirred(seen) if key in stirs else seen for key, seen in turn.status.parts.items()}
+        parts = expecting(parts, ((begin.verb, begin.part) for begin in begins), decision.parts)
         turn.status = replace(turn.status, parts=parts)
         claimed = replace(turn.status, look_again_at=turn.now + CLAIM_LEFT_ALONE)
         etags = await self._commit(turn, claimed, changes)
@@ -334,7 +338,14 @@ class Reconciler:
         changes = self._operation_changes(turn)
         if again is None and turn.rows.intent is not None:
             changes.append(Remove(INTENT, turn.rows.intent.etag))
+        troubled, was_troubled = again is not None and is_troubled(status), is_troubled(turn.before)
+        if troubled and not was_troubled:
+            await troubles.note(self.tables, name, turn.now)
+        noted = await troubles.entry(self.tables, name) if was_troubled and not troubled else None
         await self._commit(turn, status, changes)
+        journal.write(between(name, turn.before, status))
+        if noted:
+            await troubles.drop(self.tables, troubles.STACK, noted)
         if again is None:
             await self.tables.commit(Table.RANGES, RANGES, [Remove(range_key(turn.intent.address_range))])
         else:

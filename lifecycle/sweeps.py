@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from lifecycle import due
+from lifecycle import due, journal, troubles
 from lifecycle.agenda import Agenda, read_agenda
-from lifecycle.faults import Conflict
+from lifecycle.events import Event, Name
+from lifecycle.faults import AzureFault, Conflict
 from lifecycle.model import StackIntent
-from lifecycle.ports import Bell, Clock, Queue, Remove, Row, Table, Tables
-from lifecycle.rows import BOX, INTENT, STATUS, StackRows, from_cells, instant_of, stack_rows
+from lifecycle.ports import Bell, Clock, Queue, Remove, Table, Tables
+from lifecycle.rows import BOX, INTENT, STATUS, StackRows, from_cells, instant_of
+from lifecycle.stacks import every_stack, unreadable
 from lifecycle.timetable import Timetable
 
 AT_ONCE = 500
@@ -55,7 +57,14 @@ class Sweeps:
                 await due.forget(self.tables, latest[entry.stack])
             latest[entry.stack] = entry
         for stack, entry in latest.items():
-            agenda = await read_agenda(self.tables, self.timetable, stack)
+            try:
+                agenda = await read_agenda(self.tables, self.timetable, stack)
+            except AzureFault:
+                raise
+            except Exception as trouble:  # noqa: BLE001 -- its own message fails as loudly; the others are rung for
+                journal.write([unreadable(stack, trouble)])
+                rung += await self._ring_unread(entry)
+                continue
             if agenda is None or not agenda.due(now):
                 if _is_stale(entry, agenda, now):
                     await due.forget(self.tables, entry)
@@ -64,21 +73,33 @@ class Sweeps:
             if await due.may_ring(self.tables, entry, self.real_now(), passed_real_at):
                 await self.bell.ring(Queue.RECONCILE, stack)
                 rung += 1
+                if now - entry.at > due.LATE:
+                    text = f"due since {entry.at:%Y-%m-%d %H:%M} UTC; rung again"
+                    journal.write([Event(Name.STACK_OVERDUE, stack, text=text)])
         return rung
 
+    async def _ring_unread(self, entry: due.Due) -> bool:
+        """Ring for a stack whose rows cannot be read: that its passes fail is what alerts operators."""
+        if not await due.may_ring(self.tables, entry, self.real_now()):
+            return False
+        await self.bell.ring(Queue.RECONCILE, entry.stack)
+        return True
+
     async def nightly(self) -> None:
-        """Ring every stack once, forget boxes long gone, free ranges nobody uses, and deliver what was left."""
+        """Ring every stack once, forget boxes long gone, free ranges nobody uses, and deliver what was left.
+
+        The index of troubled stacks is put right by the way, whatever crashes have left there.
+        """
         now = await self.clock.read()
-        partition = ""
-        rows: list[Row] = []
-        async for row in self.tables.scan(Table.STACKS):
-            if row.partition != partition and rows:
-                await self._night_of(stack_rows(partition, rows), now)
-                rows = []
-            partition = row.partition
-            rows.append(row)
-        if rows:
-            await self._night_of(stack_rows(partition, rows), now)
+        stale = {row.key: row for row in await troubles.read(self.tables, troubles.STACK)}
+        async for rows in every_stack(self.tables):
+            await self._night_of(rows, now)
+            troubled = rows.intent is not None and troubles.is_troubled(rows.status.value)
+            if troubled and stale.pop(rows.name, None) is None:
+                await troubles.note(self.tables, rows.name, now)
+        for row in stale.values():
+            await troubles.drop(self.tables, troubles.STACK, row)
+        await self._forget_poison(now)
         await self._free_ranges(now)
         await self._deliver_again(now)
 
@@ -93,6 +114,11 @@ class Sweeps:
             await self.tables.commit(Table.STACKS, rows.name, [*removals, Remove(STATUS, rows.status.etag)])
         except Conflict:
             return  # somebody has asked for it again
+
+    async def _forget_poison(self, now: datetime) -> None:
+        for row in await troubles.read(self.tables, troubles.POISON):
+            if troubles.poison_of(row).failed_at + troubles.SHOWN_FOR < now:
+                await troubles.drop(self.tables, troubles.POISON, row)
 
     async def _free_ranges(self, now: datetime) -> None:
         """A claim whose stack has another range, or is gone, was left by a crash; a young one may be in use soon."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
+from lifecycle import due
 from lifecycle.blueprint import Estate
 from lifecycle.model import BoxStatus, Level, Sighting
 from lifecycle.people import Person, Role
@@ -17,8 +18,6 @@ MOST_BOXES = 60
 """So many boxes are shown; a person looks for theirs, not for all."""
 MOST_TROUBLES = 20
 MOST_SESSIONS = 60
-LATE = timedelta(minutes=7)
-"""A stack that nobody looked at so long after it was due: a sweep has come and gone without effect."""
 
 _URGENCY = ("blocked", "ready", "waking", "building", "warm", "parking", "retiring", "parked")
 _ALL = (Word.WAKE, Word.EXTEND, Word.PARK, Word.RETIRE)
@@ -145,7 +144,7 @@ def _troubles(rows: StackRows, now: datetime) -> Iterator[Trouble]:
             text = "exists under the name we would use, and is not ours: it is left alone until somebody moves it"
             yield Trouble("foreign", _place_of(rows.name, part), text, seen.seen_at)
     due_at = status.look_again_at
-    if due_at is not None and now - due_at > LATE:
+    if due_at is not None and now - due_at > due.LATE:
         yield Trouble("overdue", rows.name, "nobody has looked at this stack since it was due", due_at)
 
 

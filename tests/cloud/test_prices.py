@@ -64,13 +64,17 @@ def reading(shop: Shop) -> RetailPrices:
     return RetailPrices(f"{shop.url}{PATH}")
 
 
+async def _nothing() -> None:
+    """Hunt for nothing."""
+
+
 def page(items: list[Any], link: str | None = None, **more: Any) -> dict[str, Any]:
     return {"BillingCurrency": "USD", "Items": items, "NextPageLink": link, "Count": len(items), **more}
 
 
 async def test_the_simulators_list_is_read_for_every_meter_of_a_region(shop: Shop) -> None:
     tables = MemoryTables()
-    chores = Chores(tables, Now(), reading(shop), ["westeurope"], ["Standard_D2s_v5"])
+    chores = Chores(tables, Now(), reading(shop), ["westeurope"], ["Standard_D2s_v5"], _nothing)
     await chores.do("prices")
     own = [price for price in (await read_book(tables)).prices() if price.region]
     assert {price.meter for price in own} == {ask.meter for ask in asks("westeurope", ["Standard_D2s_v5"])}
@@ -123,13 +127,13 @@ async def test_a_refusal_is_no_answer(status: int, shop: Shop) -> None:
 
 async def test_a_list_that_is_away_or_mad_leaves_the_last_good_prices(shop: Shop) -> None:
     tables = MemoryTables()
-    await Chores(tables, Now(), reading(shop), ["westeurope"], []).do("prices")
+    await Chores(tables, Now(), reading(shop), ["westeurope"], [], _nothing).do("prices")
     before = (await read_book(tables)).prices()
     shop.tell = lambda _: web.Response(status=503)
-    await Chores(tables, Now(), reading(shop), ["westeurope"], []).do("prices")
+    await Chores(tables, Now(), reading(shop), ["westeurope"], [], _nothing).do("prices")
     shop.tell = lambda _: page([{"retailPrice": 0, "currencyCode": "USD"}])
-    await Chores(tables, Now(), reading(shop), ["westeurope"], []).do("prices")
-    await Chores(tables, Now(), RetailPrices("http://127.0.0.1:9/"), ["westeurope"], []).do("prices")
+    await Chores(tables, Now(), reading(shop), ["westeurope"], [], _nothing).do("prices")
+    await Chores(tables, Now(), RetailPrices("http://127.0.0.1:9/"), ["westeurope"], [], _nothing).do("prices")
     assert (await read_book(tables)).prices() == before
 
 
@@ -140,7 +144,7 @@ def test_the_list_is_never_asked_in_the_clear_off_this_machine() -> None:
 
 async def test_a_chore_that_nobody_knows_is_refused(shop: Shop) -> None:
     with pytest.raises(ValueError, match="no chore"):
-        await Chores(MemoryTables(), Now(), reading(shop), [], []).do("dishes")
+        await Chores(MemoryTables(), Now(), reading(shop), [], [], _nothing).do("dishes")
 
 
 def test_a_quote_cannot_leave_its_filter() -> None:

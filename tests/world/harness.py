@@ -14,10 +14,11 @@ from lifecycle.cloud.arm import ArmAzure
 from lifecycle.commands import Commands, Where
 from lifecycle.costs import report
 from lifecycle.delivery import Delivery
+from lifecycle.hunt import Hunt
 from lifecycle.model import BoxStatus
 from lifecycle.needs import Needs
 from lifecycle.people import Person, Role
-from lifecycle.ports import Queue, Row, Table
+from lifecycle.ports import Chore, Queue, Remove, Row, Table
 from lifecycle.prices import DEFAULT_BOOK
 from lifecycle.queries import Queries
 from lifecycle.reconcile import Reconciler
@@ -25,6 +26,7 @@ from lifecycle.rows import StackRows, stack_rows
 from lifecycle.settings import Settings, read
 from lifecycle.sweeps import Sweeps
 from lifecycle.timetable import Timetable
+from lifecycle.troubles import ORPHAN, finding_of
 from sandbox.arm.admission import admit
 from sandbox.arm.arm import RESOURCE_GROUP, SUBSCRIPTION, Arm
 from sandbox.arm.switches import Switches
@@ -75,6 +77,7 @@ class World:
         self.queries = Queries(self.tables, self, self.settings.estate, self.settings.policy, self.timetable)
         self.delivery = Delivery(self.tables, self.bell, self, _Nobody())
         self.reconciler = self.worker()
+        self.hunt = Hunt(self.tables, self.bell, self.inventory(), self, self.settings)
         self.passes = 0
         self.deaf: set[str] = set()
         """Stacks whose passes all fail, as a broken row makes them."""
@@ -146,6 +149,9 @@ class World:
                 await self.reconciler.reconcile(name)
             except Died:
                 self.reconciler = self.worker()
+        for name in self.bell.take(Queue.CHORES, self.now):
+            if name == Chore.ORPHANS:
+                await self.hunt.go()
         for name in self.bell.take(Queue.NOTIFY, self.now):
             await self.delivery.notify(name)
 
@@ -189,6 +195,17 @@ class World:
         """Go on as a dry run, as after a change of the settings."""
         self.settings = read({**ENVIRONMENT, **self.environment, "DRY_RUN": "true"})
         self.reconciler = self.worker()
+        self.hunt = Hunt(self.tables, self.bell, self.inventory(), self, self.settings)
+
+    async def lose_rows(self, stack: str = "main") -> None:
+        """Lose everything that is stored of a stack, as with an old copy of the storage."""
+        rows = await self.tables.query(Table.STACKS, stack)
+        await self.tables.commit(Table.STACKS, stack, [Remove(row.key) for row in rows])
+
+    async def findings(self, partition: str = ORPHAN) -> dict[str, str]:
+        """What hunts have found: name -> state."""
+        found = [finding_of(row) for row in await self.tables.query(Table.TROUBLES, partition)]
+        return {finding.arm_id.rpartition("/")[2]: finding.state for finding in found}
 
     def connect(self, where: Where, minutes: float = 60, user: str = "alice", door: str = "") -> Any:
         """Have a person open a session, by the stack's own Bastion or another; raises NotAdmitted unless they could."""
