@@ -221,9 +221,15 @@ async def openapi(req: func.HttpRequest) -> func.HttpResponse:
     return await _answer("openapi", req)
 
 
+@app.route("alive", methods=["GET"])
+async def alive(req: func.HttpRequest) -> func.HttpResponse:
+    """Say that the app runs."""
+    return await _answer("alive", req)
+
+
 @app.route("health", methods=["GET"])
 async def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Say that the app runs."""
+    """Say that the app runs, and to operators what is wrong."""
     return await _answer("health", req)
 
 

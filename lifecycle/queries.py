@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lifecycle import ledger
+from lifecycle import due, ledger, troubles
 from lifecycle.agenda import read_agenda
 from lifecycle.audit import HEAD, partition
 from lifecycle.blueprint import Estate
@@ -22,9 +22,28 @@ from lifecycle.schedule import Schedule
 from lifecycle.stacks import every_stack
 from lifecycle.target import lease_until
 from lifecycle.timetable import Timetable
+from lifecycle.troubles import MISSING, ORPHAN, POISON, STACK, Finding, Poison, finding_of, poison_of
 
 ALERT = "alert"
 """The kind of notice that operators get when a message failed for good."""
+
+
+MOST_AILING = 100
+"""So many of each kind are read for operators; more are as bad as a hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ailing:
+    """Everything that somebody should look at."""
+
+    stacks: tuple[StackRows, ...]
+    """Those that may be in trouble or late: their own rows tell."""
+    unreadable: tuple[str, ...]
+    poison: tuple[Poison, ...]
+    orphans: tuple[Finding, ...]
+    missing: tuple[Finding, ...]
+    all_there: bool
+    """Whether that is all; else there is more of something than is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +148,31 @@ class Queries:
         )
         rows = [row for some in found for row in some if instant_of(str(row.values["written_at"])) >= since_at]
         return sorted(rows, key=lambda row: str(row.values["written_at"]), reverse=True)
+
+    async def ailing(self, now: datetime) -> Ailing:
+        """Read what somebody should look at. Costs in proportion to the trouble there is, not to what exists."""
+        limit = MOST_AILING + 1
+        late = await due.until(self.tables, now - due.LATE, limit)
+        index, *others = await asyncio.gather(
+            *(troubles.read(self.tables, each, limit) for each in (STACK, POISON, ORPHAN, MISSING))
+        )
+        names = sorted({*(row.key for row in index), *(entry.stack for entry in late)})[:limit]
+        stacks, unreadable = list[StackRows](), list[str]()
+        for name in names:
+            rows = await self.tables.query(Table.STACKS, name)
+            try:
+                stacks.append(stack_rows(name, rows))
+            except Exception:  # noqa: BLE001 -- whatever is wrong with its rows, that is what is to be told
+                unreadable.append(name)
+        poison, orphans, missing = (rows[:MOST_AILING] for rows in others)
+        return Ailing(
+            tuple(stacks[:MOST_AILING]),
+            tuple(unreadable),
+            tuple(poison_of(row) for row in poison),
+            tuple(finding_of(row) for row in orphans),
+            tuple(finding_of(row) for row in missing),
+            max(len(late), len(names), *map(len, (index, *others))) < limit,
+        )
 
     async def books(self, stack: str | None = None) -> Books:
         """Read the books, of one stack or of all."""

@@ -71,6 +71,8 @@ class Settings:
     arm_endpoint: str
     clock_url: str | None
     auth_enabled: bool
+    health_details: bool
+    """Whether platform authentication runs on /api/health too, so that operators can be told apart there."""
     nightly: str
     billing_quantum: str
     caution: Caution
@@ -135,6 +137,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         arm_endpoint=reader.parsed("ARM_ENDPOINT", _endpoint, "https, or http on loopback", default=AZURE_ENDPOINT),
         clock_url=reader.parsed("CLOCK_URL", _loopback, "an http address on loopback", default="") or None,
         auth_enabled=reader.environment.get("WEBSITE_AUTH_ENABLED", "").lower() == "true",
+        health_details=reader.parsed("HEALTH_DETAILS", _one_of("true", "false"), "true or false", default="false")
+        == "true",
         nightly=reader.parsed("NIGHTLY", _ncrontab, "six NCRONTAB fields in UTC", default="0 0 2 * * *"),
         billing_quantum=reader.parsed("BILLING_QUANTUM", _one_of("second", "hour"), "second or hour", default="second"),
         caution=Caution(

@@ -182,6 +182,7 @@ class Sandbox:
             "CLOCK_URL": f"{self.arm_url}/sandbox/clock",
             "PRICES_URL": f"{self.arm_url}/api/retail/prices",
             "WEBSITE_AUTH_ENABLED": "true",
+            "HEALTH_DETAILS": "true",
             "PYTHONUNBUFFERED": "1",
             **self._recipe.settings,
         }

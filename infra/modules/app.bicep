@@ -73,6 +73,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
     AzureWebJobsStorage__credential: 'managedidentity'
     AzureWebJobsStorage__clientId: identityClientId
     AZURE_CLIENT_ID: identityClientId
+    HEALTH_DETAILS: 'true'
     APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
     OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
@@ -89,7 +90,8 @@ resource signIn 'Microsoft.Web/sites/config@2024-04-01' = {
       unauthenticatedClientAction: 'RedirectToLoginPage'
       redirectToProvider: 'azureactivedirectory'
       // Teams signs its messages, and a probe learns nothing but that the app runs. The app reads no principal there.
-      excludedPaths: ['/api/teams', '/api/health', '/api/keep', '/api/static/page.css', '/api/static/icon.svg']
+      // Where HEALTH_DETAILS is set, /api/health must not be among these: it tells operators apart by the principal.
+      excludedPaths: ['/api/teams', '/api/alive', '/api/keep', '/api/static/page.css', '/api/static/icon.svg']
     }
     httpSettings: { requireHttps: true }
     identityProviders: {

@@ -22,6 +22,7 @@ from lifecycle.web.audit_api import AuditApi
 from lifecycle.web.costs_api import CostApi
 from lifecycle.web.dashboard import Dashboard
 from lifecycle.web.drawing import problem_page
+from lifecycle.web.health_api import HealthApi
 from lifecycle.web.keep_api import KeepApi
 from lifecycle.web.openapi import document
 from lifecycle.web.schedules_api import ScheduleApi
@@ -57,6 +58,7 @@ class Site:
         stacks = StackApi(commands, queries, settings.caution)
         schedules = ScheduleApi(tables, bell, clock, queries, timetable)
         page = Dashboard(commands, queries, settings, Accounts(bill, settings))
+        self.health = HealthApi(queries, settings)
         self.keeping = KeepApi(commands, queries, settings)
         self.teams = TeamsApi(commands, queries, settings, real_now)
         self.acts: dict[str, Act] = {
@@ -91,8 +93,10 @@ class Site:
 
     async def answer(self, name: str, request: Request) -> Answer:
         """Answer one call of the function ``name``."""
-        if name == "health":
+        if name == "alive":
             return answer(200, {"status": "ok"})
+        if name == "health":
+            return await self._unsigned(self.health.get, request)
         if name == "openapi":
             return answer(200, document())
         if name == "static_file":

@@ -13,7 +13,7 @@ from lifecycle.queries import Queries
 from lifecycle.refusals import Missing
 from lifecycle.rows import StackRows
 from lifecycle.settings import Settings
-from lifecycle.web import fields
+from lifecycle.web import fields, troubles
 from lifecycle.web.accounts import ONE_DAY, Accounts
 from lifecycle.web.answers import Answer, Request
 from lifecycle.web.drawing import draw, draw_now, html
@@ -95,7 +95,8 @@ class Dashboard:
         now = await self.queries.now()
         changes = await self.queries.changes(nearest(stacks, person, mine_only=mine_only))
         alerts = await self._alerts(stacks)
-        return now_of(stacks, changes, alerts, self.estate, person, now, self.zone, mine_only=mine_only)
+        found = troubles.beyond_stacks(await self.queries.ailing(now))
+        return now_of(stacks, changes, alerts, found, self.estate, person, now, self.zone, mine_only=mine_only)
 
     async def _alerts(self, stacks: list[StackRows]) -> list[Row]:
         """Read the last day's alerts, of stacks long not looked at before others: these are the likeliest."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 
-from lifecycle import due
 from lifecycle.blueprint import Estate
-from lifecycle.model import BoxStatus, Level, Sighting
+from lifecycle.model import BoxStatus, Level
 from lifecycle.people import Person, Role
 from lifecycle.ports import Row
 from lifecycle.rows import StackRows, instant_of
-from lifecycle.web import views
+from lifecycle.web import troubles, views
 from lifecycle.web.page import Next, Now, NowBox, NowSession, Trouble, Word
 
 MOST_BOXES = 60
@@ -42,6 +41,7 @@ def now_of(
     stacks: Sequence[StackRows],
     changes: Mapping[tuple[str, str], Level],
     alerts: Sequence[Row],
+    found: Sequence[Trouble],
     estate: Estate,
     person: Person,
     now: datetime,
@@ -49,8 +49,12 @@ def now_of(
     *,
     mine_only: bool = False,
 ) -> Now:
-    """Say what is there at ``now`` (aware UTC), as ``person`` may see and change it."""
-    troubles = [*(trouble for rows in stacks for trouble in _troubles(rows, now)), *map(_alert, alerts)]
+    """Say what is there at ``now`` (aware UTC), as ``person`` may see and change it.
+
+    ``found`` are the troubles that no stack's rows tell of.
+    """
+    of_stacks = (trouble for rows in stacks for trouble in troubles.of_stack(rows, now))
+    all_troubles = troubles.worst_first([*of_stacks, *found, *map(troubles.of_alert, alerts)])
     standing = _standing(stacks, person, mine_only=False)
     of_whom = _standing(stacks, person, mine_only=mine_only)
     shown = of_whom[:MOST_BOXES]
@@ -58,8 +62,8 @@ def now_of(
     return Now(
         at=now,
         zone=zone,
-        troubles=tuple(troubles[:MOST_TROUBLES]),
-        more_troubles=max(len(troubles) - MOST_TROUBLES, 0),
+        troubles=tuple(all_troubles[:MOST_TROUBLES]),
+        more_troubles=max(len(all_troubles) - MOST_TROUBLES, 0),
         boxes=tuple(_box(rows, name, changes.get((rows.name, name)), estate, person) for rows, name in shown),
         more_boxes=len(of_whom) - len(shown),
         open_boxes=sum(_status(rows, name).level is Level.OPEN for rows, name in standing),
@@ -131,31 +135,6 @@ def _next(known: BoxStatus, becomes: Level | None) -> Next | None:
     stays = becomes is Level.OPEN and known.target is Level.OPEN
     what = "its hours end; open until people leave" if stays else _BECOMES[becomes]
     return Next(known.changes_at, what)
-
-
-def _troubles(rows: StackRows, now: datetime) -> Iterator[Trouble]:
-    status = rows.status.value
-    for part, block in sorted(status.blocks.items()):
-        if block.shown:
-            text = f"{block.code}: {block.message}"
-            yield Trouble("blocked", _place_of(rows.name, part), text, block.since_at, block.retry_at)
-    for part, seen in sorted(status.parts.items()):
-        if seen.sighting is Sighting.FOREIGN:
-            text = "exists under the name we would use, and is not ours: it is left alone until somebody moves it"
-            yield Trouble("foreign", _place_of(rows.name, part), text, seen.seen_at)
-    due_at = status.look_again_at
-    if due_at is not None and now - due_at > due.LATE:
-        yield Trouble("overdue", rows.name, "nobody has looked at this stack since it was due", due_at)
-
-
-def _place_of(stack: str, part: str) -> str:
-    """Write a part for people: ``vm!alice`` of main is the vm of main/alice."""
-    kind, _, box = part.partition("!")
-    return f"{stack}/{box}: {kind}" if box else f"{stack}: {kind}"
-
-
-def _alert(row: Row) -> Trouble:
-    return Trouble("alert", row.partition, str(row.values["text"]), instant_of(str(row.values["written_at"])))
 
 
 def _sessions(rows: StackRows) -> Iterator[NowSession]:

@@ -98,7 +98,8 @@ ROUTES: tuple[Route, ...] = (
     ("keep_page", "get", "/keep", "What a link in a warning is about", ("token",), None),
     ("use_link", "post", "/keep", "Use a link in a warning; a form with its token", (), None),
     ("openapi", "get", "/openapi.json", "This description", (), None),
-    ("health", "get", "/health", "Whether the app runs", (), None),
+    ("alive", "get", "/alive", "Whether the app runs", (), None),
+    ("health", "get", "/health", "Whether the app runs; for operators, what is wrong", (), None),
     ("teams", "post", "/teams", "The Teams outgoing webhook", (), None),
 )
 ACCEPTED = (
@@ -111,7 +112,7 @@ ACCEPTED = (
     "disconnect_session",
     "exempt_stack",
 )
-OPEN_TO_ALL = ("keep_page", "use_link", "static_file", "openapi", "health", "teams")
+OPEN_TO_ALL = ("keep_page", "use_link", "static_file", "openapi", "alive", "health", "teams")
 CHOICES = {
     "by": list(GROUPINGS),
     "format": ["json", "csv"],

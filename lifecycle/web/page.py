@@ -61,7 +61,7 @@ class NowBox:
 class Trouble:
     """Something a person should look at first.
 
-    ``kind``: ``blocked``, ``overdue``, ``alert`` (a message failed for good), ``foreign`` or ``orphan``.
+    ``kind``: one of ``KINDS`` in ``troubles``.
     """
 
     kind: str

@@ -159,6 +159,15 @@ def stack_view(rows: StackRows) -> dict[str, Any]:
         "sessionsFailingSince": instant(status.sessions_failing_since_at),
         "lookAgainAt": instant(status.look_again_at),
         "parts": [_part_view(key, seen) for key, seen in sorted(status.parts.items())],
+        "drift": [
+            {
+                "part": key,
+                "what": drift.what,
+                "seenAt": instant(drift.seen_at),
+                "mendedAt": instant(drift.mended_at),
+            }
+            for key, drift in sorted(status.drifts.items())
+        ],
         "blocks": [
             {"part": key, "code": block.code, "message": block.message, "retryAt": instant(block.retry_at)}
             for key, block in sorted(status.blocks.items())

@@ -90,7 +90,7 @@ def test_the_sweep_comes_every_five_minutes_and_the_night_when_the_setting_says(
 
 
 def test_the_site_answers_every_http_function(functions: Bindings, desk: Desk) -> None:
-    answered = set(desk.site.acts) | {"health", "keep_page", "openapi", "static_file", "teams", "use_link"}
+    answered = set(desk.site.acts) | {"alive", "health", "keep_page", "openapi", "static_file", "teams", "use_link"}
     assert answered == set(triggers(functions, "httpTrigger"))
 
 

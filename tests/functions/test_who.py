@@ -25,7 +25,7 @@ from tests.functions.desk import (
     principal,
 )
 
-OPEN_TO_ALL = {"health", "keep_page", "openapi", "static_file", "teams", "use_link"}
+OPEN_TO_ALL = {"alive", "health", "keep_page", "openapi", "static_file", "teams", "use_link"}
 WEEK = {"timeZone": "UTC", "weekly": [{"days": ["mon"], "from": "09:00", "to": "17:00"}]}
 BODIES = {
     "extend_jumpbox": {"hours": 1},

@@ -130,7 +130,15 @@ def test_no_key_opens_the_storage_account() -> None:
 def test_people_must_sign_in_everywhere_but_where_what_is_sent_proves_itself_and_for_the_probe() -> None:
     text = code(INFRA / "modules" / "app.bicep")
     assert "requireAuthentication: true" in text
-    assert "excludedPaths: ['/api/teams', '/api/health', '/api/keep', '/api/static/page.css'" in text
+    assert "excludedPaths: ['/api/teams', '/api/alive', '/api/keep', '/api/static/page.css'" in text
+
+
+def test_health_tells_operators_apart_only_where_the_platform_signs_people_in_on_its_path() -> None:
+    text = code(INFRA / "modules" / "app.bicep")
+    excluded = re.search(r"excludedPaths: \[(.*?)\]", text)
+    assert excluded
+    assert "HEALTH_DETAILS: 'true'" in text
+    assert "'/api/health" not in excluded[1]
 
 
 def test_the_app_starts_with_the_settings_it_is_given() -> None:
