@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from datetime import timedelta
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 
 from lifecycle.commands import Where
+from lifecycle.hunt import Hunt
 from lifecycle.model import Outbound
 from lifecycle.orphans import APART, HUNTER
 from lifecycle.ports import Put, Remove, Row, Table
 from lifecycle.troubles import MISSING
 from sandbox.arm.switches import Switches
+from tests.world.crash import Died, Fate, MortalBell, MortalTables
 from tests.world.harness import OPERATOR, World
 
 ALICES = Where("main", "alice")
@@ -114,7 +117,7 @@ async def test_a_box_that_is_built_while_a_hunt_goes_on_is_no_orphan() -> None:
     assert await world.findings() == {}
 
 
-async def test_a_machine_nobody_knows_beside_one_that_people_use_goes_alone() -> None:
+async def test_a_machine_nobody_knows_goes_alone_once_its_stack_is_exempt_no_more() -> None:
     world = await ready()
     bob = await world.ask(name="bob", schedule="always", hours=100)
     await world.until_phase(bob, "ready")
@@ -123,8 +126,12 @@ async def test_a_machine_nobody_knows_beside_one_that_people_use_goes_alone() ->
     rows = await world.stack()
     await world.tables.commit(Table.STACKS, "main", [Remove(f"box!{bob.box}", rows.boxes["bob"].etag)])
     await world.pass_by(minutes=10)
+    await world.commands.exempt(OPERATOR, "main", 4, "hands off")
+    await world.hunt.go()
+    await world.pass_by(hours=4)
     assert "virtualMachines/jb-main_bob-vm" in world.resources()
-    await hunt_twice(world)
+    await world.hunt.go()
+    await world.pass_by(minutes=40)
     assert not [name for name in world.resources() if "bob" in name]
     assert await world.phase(ALICES) == "ready"
     assert "bastionHosts/jb-main-bastion" in world.resources()
@@ -202,22 +209,6 @@ async def test_a_dry_run_reports_orphans_and_touches_none() -> None:
     assert world.resources().keys() == before
     assert set((await world.findings()).values()) == {"unproven"}
     assert (await world.stack()).intent is None
-
-
-async def test_orphans_of_an_exempt_stack_wait_until_it_is_not() -> None:
-    world = await ready()
-    bob = await world.ask(name="bob", schedule="always", hours=100)
-    await world.until_phase(bob, "ready")
-    rows = await world.stack()
-    await world.tables.commit(Table.STACKS, "main", [Remove("box!bob", rows.boxes["bob"].etag)])
-    await world.pass_by(minutes=10)
-    await world.commands.exempt(OPERATOR, "main", 4, "hands off")
-    await world.hunt.go()
-    await world.pass_by(hours=4)
-    assert "virtualMachines/jb-main_bob-vm" in world.resources()
-    await world.hunt.go()
-    await world.pass_by(minutes=40)
-    assert not [name for name in world.resources() if "bob" in name]
 
 
 async def test_the_bound_on_deletions_holds_for_orphans_too() -> None:
@@ -310,3 +301,29 @@ async def test_who_came_through_a_hubs_door_is_told_before_an_orphan_goes() -> N
     assert [str(row.values["stack"]) for row in await world.notices("warning")] == ["web"]
     await world.pass_by(hours=4)
     assert not [name for name in world.resources() if "web" in name]
+
+
+async def _doomed(fate: Fate) -> World:
+    """Have one address that no row knows searched for by a worker that may die at the second look."""
+    world = World()
+    add_address(world, "jb-main-bastion-ip", **ours())
+    await world.hunt.go()
+    world.clock.advance_to(world.now + APART)
+    tables, bell = MortalTables(world.tables, fate), MortalBell(world.bell, fate)
+    with contextlib.suppress(Died):
+        await Hunt(tables, bell, world.inventory(), world, world.settings).go()
+    return world
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+async def test_whatever_a_hunt_dies_at_the_orphan_goes_and_no_range_stays_claimed(*, before: bool) -> None:
+    fate = Fate()
+    await _doomed(fate)
+    assert len(fate.names) > 5
+    for number in range(1, fate.effects + 1):
+        world = await _doomed(Fate(number, before=before))
+        await world.hunt.go()
+        await world.pass_by(minutes=70)
+        assert world.resources() == {}, fate.names[number - 1]
+        await world.sweeps.nightly()
+        assert [row async for row in world.tables.scan(Table.RANGES)] == [], fate.names[number - 1]
