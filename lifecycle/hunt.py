@@ -19,8 +19,10 @@ from lifecycle.hubs import is_foreign
 from lifecycle.model import BoxIntent, Kind, StackIntent
 from lifecycle.orphans import (
     APART,
+    FOUND,
     HUNTER,
     LISTED,
+    GiftBack,
     Known,
     StackKnown,
     Thing,
@@ -32,16 +34,20 @@ from lifecycle.orphans import (
     orphans,
     own_range,
 )
-from lifecycle.ports import Bell, Change, Chore, Clock, Insert, Inventory, Queue, Remove, Replace, Row, Table, Tables
+from lifecycle.ports import Bell, Change, Chore, Clock, Insert, Inventory, Queue, Replace, Row, Table, Tables
 from lifecycle.ranges import claim_range, claim_this
-from lifecycle.rows import BOX, INTENT, RANGES, StackRows, range_key, row_of, stack_rows
+from lifecycle.rows import BOX, INTENT, StackRows, row_of, stack_rows
 from lifecycle.settings import Settings
 from lifecycle.stacks import partitions, unreadable
 from lifecycle.troubles import Finding, finding_key, finding_of
 
 SUSPECTED, GIVEN_BACK, UNPROVEN = "suspected", "given back", "unproven"
+SECOND_LOOK = APART + timedelta(minutes=1)
+"""When what is new is looked at again: a message may come a little early."""
 LOOK_AGAIN = timedelta(hours=1)
 """So long a stack gets to take down what it was given back, before somebody asks whether it has."""
+ANY_RANGE = "10.0.0.0/24"
+"""Stands for an address range where only names matter."""
 MOST_AT_ONCE = 50
 """So many are given back in one hunt; the next one goes on."""
 
@@ -82,7 +88,7 @@ class Hunt:
         await self._miss(found)
         text = f"{len(found.things)} resources of {len(found.listed)} types compared with the rows"
         journal.write([*found.events, Event(Name.HUNT_DONE, text=text)])
-        for wait in sorted(set(found.look_again_in))[:1]:
+        for wait in sorted(set(found.look_again_in)):
             await self.bell.ring(Queue.CHORES, Chore.ORPHANS, wait)
 
     async def _list(self, found: _Round) -> None:
@@ -133,7 +139,7 @@ class Hunt:
         await troubles.keep(self.tables, troubles.ORPHAN, finding)
         text = f"{thing.kind}; looked at again in some hours before it is believed"
         found.events.append(Event(Name.ORPHAN_FOUND, thing.stack, thing.arm_id, text=text))
-        found.look_again_in.append(APART)
+        found.look_again_in.append(SECOND_LOOK)
 
     async def _settle(self, found: _Round, row: Row, finding: Finding) -> None:
         """Have done with a finding that no list shows any more, or that a row knows: a GET tells which."""
@@ -163,23 +169,25 @@ class Hunt:
         if not things:
             return
         exempt_until = rows.intent.value.exempt_until if rows.intent else None
+        intent = rows.intent.value if rows.intent else await self._as_it_was(rows, things, found.now)
+        live, gone = _boxes_of(rows)
+        gift = given_back(things, stack, intent, live, gone, self.estate, self.settings.vm_sizes[0], found.now)
+        await self._refuse(found, findings, gift.refused)
         if self.settings.caution.dry_run or (exempt_until and exempt_until > found.now):
             why = "dry run: it would be taken down" if self.settings.caution.dry_run else "its stack is exempt"
-            await self._refuse(found, findings, {thing.arm_id: why for thing in things})
+            await self._refuse(found, findings, {thing.arm_id: why for thing in gift.ours})
             return
         try:
-            refused = await self._give_back(rows, things, found.now)
+            await self._give_back(rows, intent, gift, found.now)
         except Conflict:
             return  # somebody has asked for this stack meanwhile: the next hunt sees what that came to
-        await self._refuse(found, findings, refused)
-        for thing in things:
-            if thing.arm_id not in refused:
-                why = f"given back to stack {stack}, which takes it down"
-                finding = replace(findings[thing.arm_id], state=GIVEN_BACK, why=why, looked_at=found.now)
-                await troubles.keep(self.tables, troubles.ORPHAN, finding)
-                found.events.append(Event(Name.ORPHAN_GIVEN_BACK, stack, thing.arm_id, text=why))
-                found.look_again_in.append(LOOK_AGAIN)
-                found.room -= 1
+        for thing in gift.ours:
+            why = f"given back to stack {stack}, which takes it down"
+            finding = replace(findings[thing.arm_id], state=GIVEN_BACK, why=why, looked_at=found.now)
+            await troubles.keep(self.tables, troubles.ORPHAN, finding)
+            found.events.append(Event(Name.ORPHAN_GIVEN_BACK, stack, thing.arm_id, text=why))
+            found.look_again_in.append(LOOK_AGAIN)
+            found.room -= 1
 
     async def _look(self, thing: Thing) -> Thing | None:
         """Look at one by its name. None where nothing is to be done about it now."""
@@ -202,62 +210,44 @@ class Hunt:
             found.events.append(Event(Name.ORPHAN_UNPROVEN, finding.stack, finding.arm_id, text=finding.why))
         await troubles.keep(self.tables, troubles.ORPHAN, replace(finding, looked_at=found.now))
 
-    async def _give_back(self, rows: StackRows, things: Sequence[Thing], now: datetime) -> Mapping[str, str]:
-        """Write the rows by which a stack knows these again; gives what is refused. Raises Conflict.
-
-        The stack's intent is written as well where it exists, so that a stack that closes just now does not do so
-        over them.
-        """
-        live, gone = _boxes_of(rows)
-        intent, claimed = await self._intent(rows, things, now)
-        gift = given_back(things, rows.name, intent, live, gone, self.estate, self.settings.vm_sizes[0], now)
-        if not gift.ours:
-            await self._release(claimed)
-            return gift.refused
-        counted = replace(intent, changes=intent.changes + 1) if rows.intent else intent
-        stack_row = row_of(INTENT, counted, rows.intent.etag if rows.intent else "")
-        changes: list[Change] = [Replace(stack_row) if rows.intent else Insert(stack_row)]
-        for name, box in gift.boxes.items():
-            row = row_of(f"{BOX}{name}", box, rows.boxes[name].etag if name in rows.boxes else "")
-            changes.append(Replace(row) if row.etag else Insert(row))
-        entries = [
-            Entry(
-                HUNTER,
-                "give back",
-                thing.arm_id,
-                "asked",
-                "it stands, and no row knew it",
-                f"{HUNTER}|{now}|{thing.arm_id}",
-            )
-            for thing in gift.ours
-        ]
-        await due.note(self.tables, due.Due(now, rows.name))
-        await append(self.tables, rows.name, now, entries)
-        try:
-            await self.tables.commit(Table.STACKS, rows.name, changes)
-        except Conflict:
-            await self._release(claimed)
-            raise
-        await self.bell.ring(Queue.RECONCILE, rows.name)
-        return gift.refused
-
-    async def _intent(self, rows: StackRows, things: Sequence[Thing], now: datetime) -> tuple[StackIntent, str]:
-        """Read the stack's intent, or write one that fits what stands; with it the range claimed for that."""
-        if rows.intent:
-            return rows.intent.value, ""
-        wanted = own_range(things)
-        if wanted and await claim_this(self.tables, wanted, rows.name, now):
-            claimed = str(wanted)
-        else:
-            claimed = await claim_range(self.tables, self.settings, rows.name, now)
+    async def _as_it_was(self, rows: StackRows, things: Sequence[Thing], now: datetime) -> StackIntent:
+        """Draw up the intent of a stack that has none any more, as its parts say it was; its range is not claimed."""
         hub = None if rows.needs else self.settings.hubs.get(rows.name)
         if hub and not is_foreign(hub) and await self.tables.get(Table.STACKS, hub, INTENT) is None:
             hub = None  # nobody comes in through a door that is not there
-        return founded(things, self.estate, hub, self.settings.region, claimed, now), claimed
+        address_range = str(own_range(things) or ANY_RANGE)
+        return founded(things, self.estate, hub, self.settings.region, address_range, now)
 
-    async def _release(self, claimed: str) -> None:
+    async def _give_back(self, rows: StackRows, intent: StackIntent, gift: GiftBack, now: datetime) -> None:
+        """Write the rows by which a stack knows these again, and ring for it. Raises Conflict.
+
+        The stack's intent is written as well where it exists, so that a stack that closes just now does not do so
+        over them. A range that was claimed in vain is left to the nightly round: somebody who asked for the stack
+        meanwhile may have come upon the very same.
+        """
+        if not gift.ours:
+            return
+        claimed = "" if rows.intent else await self._claim(rows.name, gift, now)
         if claimed:
-            await self.tables.commit(Table.RANGES, RANGES, [Remove(range_key(claimed))])
+            stack_change: Change = Insert(row_of(INTENT, replace(intent, address_range=claimed)))
+        else:
+            counted = replace(intent, changes=intent.changes + 1)
+            stack_change = Replace(row_of(INTENT, counted, rows.intent.etag if rows.intent else ""))
+        changes = [stack_change]
+        for name, box in gift.boxes.items():
+            row = row_of(f"{BOX}{name}", box, rows.boxes[name].etag if name in rows.boxes else "")
+            changes.append(Replace(row) if row.etag else Insert(row))
+        await due.note(self.tables, due.Due(now, rows.name))
+        await append(self.tables, rows.name, now, [_entry(thing, now) for thing in gift.ours])
+        await self.tables.commit(Table.STACKS, rows.name, changes)
+        await self.bell.ring(Queue.RECONCILE, rows.name)
+
+    async def _claim(self, stack: str, gift: GiftBack, now: datetime) -> str:
+        """Claim the range that a stack's network has, or any where there is none or another stack has that by now."""
+        wanted = own_range(gift.ours)
+        if wanted and await claim_this(self.tables, wanted, stack, now):
+            return str(wanted)
+        return await claim_range(self.tables, self.settings, stack, now)
 
     async def _miss(self, found: _Round) -> None:
         """Report what rows say stands and nothing shows. The stack's own hourly look is what puts its rows right."""
@@ -272,7 +262,7 @@ class Hunt:
             if kind is None or row is None or finding is None:
                 suspicion = Finding(arm_id, str(kind), stack, part.partition("!")[2], found.now)
                 await troubles.keep(self.tables, troubles.MISSING, suspicion)
-                found.look_again_in.append(APART)
+                found.look_again_in.append(SECOND_LOOK)
             elif found.now - finding.first_seen_at >= APART and finding.state == SUSPECTED:
                 await self._confirm_missing(found, row, finding, part)
 
@@ -287,6 +277,11 @@ class Hunt:
         why = "its stack's rows say that it stands, and Azure does not know it: nobody has looked for hours"
         await troubles.keep(self.tables, troubles.MISSING, replace(finding, state="missing", why=why))
         found.events.append(Event(Name.PART_MISSING, finding.stack, part, text=why))
+
+
+def _entry(thing: Thing, now: datetime) -> Entry:
+    mark = f"{HUNTER}|{now.isoformat()}|{thing.arm_id}"
+    return Entry(HUNTER, "give back", thing.arm_id, "asked", FOUND, mark)
 
 
 def _boxes_of(rows: StackRows) -> tuple[dict[str, BoxIntent], dict[str, BoxIntent]]:

@@ -250,10 +250,17 @@ class Reconciler:
             turn.operation_etags[begin.part.key] = etags[f"{OPERATION}{begin.part.key}"]
 
     async def _commit(self, turn: Turn, status: StackStatus, changes: list[Change]) -> dict[str, str]:
-        """Write the status, if it still is the one that was read, and whatever belongs with it."""
+        """Write the status, if it still is the one that was read, and whatever belongs with it.
+
+        Operators find a stack by an index: it is on it before its status says that anything is wrong.
+        """
+        stored = turn.rows.status.value
+        if is_troubled(status) and not is_troubled(stored):
+            await troubles.note(self.tables, turn.rows.name, turn.now)
         row = status_row(status, turn.rows.status.etag)
         change = Replace(row) if row.etag else Insert(row)
         etags = await self.tables.commit(Table.STACKS, turn.rows.name, [*changes, change])
+        journal.write(between(turn.rows.name, stored, status))
         turn.rows = replace(turn.rows, status=Stored(status, etags[row.key]))
         return etags
 
@@ -338,12 +345,10 @@ class Reconciler:
         changes = self._operation_changes(turn)
         if again is None and turn.rows.intent is not None:
             changes.append(Remove(INTENT, turn.rows.intent.etag))
-        troubled, was_troubled = again is not None and is_troubled(status), is_troubled(turn.before)
-        if troubled and not was_troubled:
-            await troubles.note(self.tables, name, turn.now)
-        noted = await troubles.entry(self.tables, name) if was_troubled and not troubled else None
+        well = again is None or not is_troubled(status)
+        was_troubled = is_troubled(turn.before) or is_troubled(turn.rows.status.value)
+        noted = await troubles.entry(self.tables, name) if well and was_troubled else None
         await self._commit(turn, status, changes)
-        journal.write(between(name, turn.before, status))
         if noted:
             await troubles.drop(self.tables, troubles.STACK, noted)
         if again is None:

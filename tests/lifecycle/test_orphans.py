@@ -209,6 +209,7 @@ async def test_a_dry_run_reports_orphans_and_touches_none() -> None:
     assert world.resources().keys() == before
     assert set((await world.findings()).values()) == {"unproven"}
     assert (await world.stack()).intent is None
+    assert [row async for row in world.tables.scan(Table.AUDIT) if row.values.get("actor") == HUNTER] == []
 
 
 async def test_the_bound_on_deletions_holds_for_orphans_too() -> None:
