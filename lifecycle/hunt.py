@@ -36,6 +36,7 @@ from lifecycle.orphans import (
 )
 from lifecycle.ports import Bell, Change, Chore, Clock, Insert, Inventory, Queue, Replace, Row, Table, Tables
 from lifecycle.ranges import claim_range, claim_this
+from lifecycle.refusals import Taken
 from lifecycle.rows import BOX, INTENT, StackRows, row_of, stack_rows
 from lifecycle.settings import Settings
 from lifecycle.stacks import partitions, unreadable
@@ -82,9 +83,10 @@ class Hunt:
         The lists come before the rows: whatever was listed had been claimed by then, so no row is read too early.
         """
         found = _Round(await self.clock.read())
+        noted = await self._noted(troubles.ORPHAN)  # before the rows: what another hunt gave back is known by then
         await self._list(found)
         await self._read_rows(found)
-        await self._suspect(found)
+        await self._suspect(found, noted)
         await self._miss(found)
         text = f"{len(found.things)} resources of {len(found.listed)} types compared with the rows"
         journal.write([*found.events, Event(Name.HUNT_DONE, text=text)])
@@ -110,10 +112,9 @@ class Hunt:
                 found.known.unreadable.add(name)
                 found.events.append(unreadable(name, trouble))
 
-    async def _suspect(self, found: _Round) -> None:
+    async def _suspect(self, found: _Round, noted: Mapping[str, tuple[Row, Finding]]) -> None:
         """Note what is new, drop what has explained itself, and act on what has lasted."""
         now_there = {thing.arm_id.lower(): thing for thing in orphans(found.things, found.known, self.estate)}
-        noted = await self._noted(troubles.ORPHAN)
         for key in noted.keys() - now_there.keys():
             await self._settle(found, *noted[key])
         believed: dict[str, list[tuple[Thing, Finding]]] = {}
@@ -181,6 +182,9 @@ class Hunt:
             await self._give_back(rows, intent, gift, found.now)
         except Conflict:
             return  # somebody has asked for this stack meanwhile: the next hunt sees what that came to
+        except Taken as full:
+            await self._refuse(found, findings, {thing.arm_id: str(full) for thing in gift.ours})
+            return
         for thing in gift.ours:
             why = f"given back to stack {stack}, which takes it down"
             finding = replace(findings[thing.arm_id], state=GIVEN_BACK, why=why, looked_at=found.now)
