@@ -7,8 +7,8 @@ and sums of days that were stored may be added to sums of days that were not.
 
 from __future__ import annotations
 
-import math
-from collections import Counter, defaultdict
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
@@ -169,25 +169,30 @@ def report(
 def cells(books: Books, book: PriceBook, period: _Interval, now: datetime, rule: Rule, zone: tzinfo) -> Cells:
     """Cut what was billed in a period into its finest cells. The same facts give the same cells, however asked."""
     tenants, connected = _by_stack(tenants_once(books.tenancies)), _by_stack(books.connections)
-    wide: Counter[_Share] = Counter()
-    narrow: Counter[_Share] = Counter()
-    rates: dict[int, _Rate] = {}
+    wide: defaultdict[_Share, int] = defaultdict(int)
+    narrow: defaultdict[_Share, int] = defaultdict(int)
+    days, rates = _Days(zone), _Rates(book)
+    own: dict[str, _Sharing] = {}
+    shared: dict[str, _Sharing] = {}
     for meter in once(books.meters):
-        sharing = _Sharing(tenants.get(meter.stack, ()), connected.get(meter.stack, ()) if meter.box is None else ())
+        stack = meter.stack
+        of_kind = shared if meter.box is None else own
+        sharing = of_kind.get(stack)
+        if sharing is None:
+            inside = connected.get(stack, ()) if meter.box is None else ()
+            sharing = of_kind[stack] = _Sharing(tenants.get(stack, ()), inside)
         longest, shortest = meter.wide(now, rule.start), meter.narrow(now, rule.start)
         ends = ((longest, (wide, narrow)),) if longest == shortest else ((longest, (wide,)), (shortest, (narrow,)))
         for interval, usages in ends:
             if not _overlaps(interval, period):
                 continue
-            cuts = (*sharing.changes(), *_midnights(interval, zone), *book.changes(meter.meter, meter.region))
+            begin, end = max(interval[0], period[0]), min(interval[1], period[1])
+            cuts = (*sharing.between(begin, end), *days.between(begin, end), *rates.changes(meter))
             for at, ticks in _stretches(interval, period, rule.quantum, cuts):
-                day = at.astimezone(zone).date().isoformat()
-                price = book.price(meter.meter, meter.region, at)
-                if id(price) not in rates:
-                    rates[id(price)] = _pico(price, 1).as_integer_ratio()
-                for whose, share in _shares(meter, sharing.holders(meter, at), ticks * meter.units):
+                day, rate = days.name(at), rates.rate(meter, at)
+                for whose, share in _shares(meter.meter, sharing.holders(meter, at), ticks * meter.units):
                     for usage in usages:
-                        usage[day, whose, rates[id(price)]] += share
+                        usage[day, whose, rate] += share
     return _priced(wide, narrow)
 
 
@@ -198,12 +203,42 @@ _Share = tuple[str, Whose, _Rate]
 
 def _priced(wide: Mapping[_Share, int], narrow: Mapping[_Share, int]) -> Cells:
     """Turn time at a price into money: the bill rounded up, the narrow end down."""
-    found: defaultdict[tuple[str, Whose], Amount] = defaultdict(Amount)
+    found: dict[tuple[str, Whose], Amount] = {}
     for (day, whose, (over, under)), ticks in wide.items():
-        found[day, whose] = found[day, whose].plus(Amount(ticks, 0, -(-over * ticks // under), 0, 0 if over else ticks))
+        amount = Amount(ticks, 0, -(-over * ticks // under), 0, 0 if over else ticks)
+        found[day, whose] = found[day, whose].plus(amount) if (day, whose) in found else amount
     for (day, whose, (over, under)), ticks in narrow.items():
-        found[day, whose] = found[day, whose].plus(Amount(0, ticks, 0, over * ticks // under))
+        amount = Amount(0, ticks, 0, over * ticks // under)
+        found[day, whose] = found[day, whose].plus(amount) if (day, whose) in found else amount
     return found
+
+
+class _Rates:
+    """A price book, asked for the same few meters again and again."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self.book = book
+        self.changing: dict[tuple[str, str], tuple[datetime, ...]] = {}
+        self.known: dict[tuple[str, str], _Rate] = {}
+
+    def changes(self, meter: Meter) -> tuple[datetime, ...]:
+        """Name the instants at which the price of a meter changes."""
+        key = (meter.meter, meter.region)
+        if key not in self.changing:
+            self.changing[key] = tuple(self.book.changes(*key))
+        return self.changing[key]
+
+    def rate(self, meter: Meter, at: datetime) -> _Rate:
+        """Give the rate of a meter at an instant."""
+        key = (meter.meter, meter.region)
+        if self.changes(meter):
+            return self._read(*key, at)
+        if key not in self.known:
+            self.known[key] = self._read(*key, at)
+        return self.known[key]
+
+    def _read(self, meter: str, region: str, at: datetime) -> _Rate:
+        return _pico(self.book.price(meter, region, at), 1).as_integer_ratio()
 
 
 def _pico(price: Price | None, ticks: int) -> Fraction:
@@ -245,11 +280,11 @@ def rows(sums: Mapping[str, Amount], by: str) -> tuple[CostRow, ...]:
 
 
 def _hours(ticks: int) -> Decimal:
-    return _rounded(Fraction(ticks, _HOUR))
+    return _raised(ticks, _HOUR)
 
 
 def _usd(pico: int) -> Decimal:
-    return _rounded(Fraction(pico, PICO))
+    return _raised(pico, PICO)
 
 
 def always_on(meters: Iterable[Meter], book: PriceBook, from_at: datetime, to_at: datetime, now: datetime) -> Decimal:
@@ -296,29 +331,38 @@ def _overlaps(one: _Interval, other: _Interval) -> bool:
     return max(one[0], other[0]) < min(one[1], other[1])
 
 
-def _shares(meter: Meter, holders: Sequence[Whose], ticks: int) -> Iterator[tuple[Whose, int]]:
+def _shares(meter: str, holders: Sequence[Whose], ticks: int) -> Iterator[tuple[Whose, int]]:
     """Split time equally; the last share takes what is left."""
     share, rest = divmod(ticks, len(holders))
-    for number, holder in enumerate(holders, start=1):
-        yield holder._replace(meter=meter.meter), share + (rest if number == len(holders) else 0)
+    for number, (stack, box, owner, team, _) in enumerate(holders, start=1):
+        yield Whose(stack, box, owner, team, meter), share + (rest if number == len(holders) else 0)
 
 
-@dataclass(frozen=True, slots=True)
 class _Sharing:
-    """Who may have to share one stack's meter, and when that changes."""
+    """Who may have to share one stack's meters, and when that changes."""
 
-    tenancies: Sequence[Tenancy]
-    connections: Sequence[Connection]
-    """Who is connected decides for what boxes share; for a box's own meter there are none."""
+    def __init__(self, tenancies: Sequence[Tenancy], connections: Sequence[Connection]) -> None:
+        """Who is connected decides for what boxes share; for boxes' own meters there are none."""
+        self.tenancies = tenancies
+        self.connections = connections
+        spans = list(_spans(tenancies, connections))
+        ends = {span.until_at for span in spans if span.until_at}
+        self.changes = sorted({span.from_at for span in spans} | ends)
+        self.known: dict[tuple[str | None, str | None, int], Sequence[Whose]] = {}
 
-    def changes(self) -> Iterator[datetime]:
-        """Name the instants at which the sharers may change."""
-        for span in _spans(self.tenancies, self.connections):
-            yield span.from_at
-            if span.until_at:
-                yield span.until_at
+    def between(self, begin: datetime, end: datetime) -> Sequence[datetime]:
+        """Name the instants within an interval at which the sharers may change."""
+        return self.changes[bisect_right(self.changes, begin) : bisect_left(self.changes, end)]
 
     def holders(self, meter: Meter, at: datetime) -> Sequence[Whose]:
+        """Name who bears a meter at an instant, which stays so until the next change."""
+        key = (meter.box, meter.owner, bisect_right(self.changes, at))
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = self._holders(meter, at)
+        return found
+
+    def _holders(self, meter: Meter, at: datetime) -> Sequence[Whose]:
         """Name who bears a meter at an instant: a box's meter its tenant, a shared one the tenants in use, or all."""
         present = [each for each in self.tenancies if each.holds(at) and meter.box in (None, each.box)]
         if meter.owner:
@@ -334,11 +378,34 @@ def _spans(tenancies: Iterable[Tenancy], connections: Iterable[Connection]) -> I
     yield from connections
 
 
-def _midnights(interval: _Interval, zone: tzinfo) -> Iterator[datetime]:
-    day, last = (instant.astimezone(zone).date() for instant in interval)
-    while day < last:
-        day += timedelta(days=1)
-        yield midnight(day, zone)
+class _Days:
+    """The civil days of a zone: where one begins, and what it is called. Found once, asked often."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
+        self.midnights: list[datetime] = []
+        self.names: list[str] = []
+
+    def between(self, begin: datetime, end: datetime) -> Sequence[datetime]:
+        """Name the midnights within an interval."""
+        self._reach(begin, end)
+        return self.midnights[bisect_right(self.midnights, begin) : bisect_left(self.midnights, end)]
+
+    def name(self, at: datetime) -> str:
+        """Name the day (ISO) that an instant lies in."""
+        self._reach(at, at)
+        return self.names[bisect_right(self.midnights, at) - 1]
+
+    def _reach(self, begin: datetime, end: datetime) -> None:
+        """Know all days from one instant to another, and of those known before."""
+        if self.midnights and self.midnights[0] <= begin and end < self.midnights[-1]:
+            return
+        if self.midnights:
+            begin, end = min(begin, self.midnights[0]), max(end, self.midnights[-1])
+        day, last = begin.astimezone(self.zone).date(), end.astimezone(self.zone).date() + timedelta(days=1)
+        days = [day + timedelta(days=number) for number in range((last - day).days + 1)]
+        self.midnights = [midnight(each, self.zone) for each in days]
+        self.names = [each.isoformat() for each in days]
 
 
 def _by_stack(spans: Iterable[Span]) -> Mapping[str, Sequence[Span]]:
@@ -348,5 +415,10 @@ def _by_stack(spans: Iterable[Span]) -> Mapping[str, Sequence[Span]]:
     return found
 
 
+def _raised(amount: int, unit: int) -> Decimal:
+    """Give amount / unit, rounded up."""
+    return Decimal(-(-amount * 10**_PLACES // unit)).scaleb(-_PLACES)
+
+
 def _rounded(value: Fraction) -> Decimal:
-    return Decimal(math.ceil(value * 10**_PLACES)).scaleb(-_PLACES)
+    return _raised(value.numerator, value.denominator)

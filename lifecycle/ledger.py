@@ -1,8 +1,8 @@
 """The books: meters, tenancies and sessions as rows, each once for good, and once more where a bill looks for them.
 
 A stack's partition of ``Meters`` keeps every fact. A bill of a few days must not read them all, so two kinds of
-partitions more hold copies: ``!open`` has a row per stack with what runs there, ``!<day>`` (UTC) one with what ended
-that day. Names of stacks begin with a letter, so theirs come after.
+partitions more hold copies: ``!open`` has a leaf per stack with what runs there, ``!<day>`` (UTC) one per fact that
+ended that day. Both are folded. Names of stacks begin with a letter, so theirs come after.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
-from lifecycle.faults import Conflict
+from lifecycle.folds import ROOM, fold, unfolded
 from lifecycle.lead import LONGEST_LEAD
 from lifecycle.meters import Books, Connection, Meter, Tenancy
 from lifecycle.model import BoxIntent, StackStatus
 from lifecycle.observation import MeterChange, SessionChange
-from lifecycle.ports import Insert, Put, Remove, Replace, Row, Table, Tables, Value
+from lifecycle.ports import LARGEST_BATCH, Put, Row, Table, Tables, Value
 from lifecycle.rows import instant_of, instant_text
 
 NOT_YET = datetime.max.replace(tzinfo=UTC)
@@ -27,9 +29,8 @@ NOT_YET = datetime.max.replace(tzinfo=UTC)
 TENANCY = "tenancy|"
 OPEN = "!open"
 FIRST_STACK = "a"
-TRIES = 5
-ROOM = 30_000
-"""Characters of one cell that copies may fill: a string cell holds 32 K (Table service limit)."""
+KNOWN_TEXTS = 20_000
+"""So many copies are kept as read: they are the same from one bill to the next, but for those that changed."""
 ROLLED_UP, LATE = "claimed", "late!"
 """In the partition ``state`` of ``Rollups``: up to when days are being summed, and facts that came after that."""
 STATE = "state"
@@ -129,17 +130,15 @@ def running(stack: str, region: str, status: StackStatus, boxes: Mapping[str, Bo
 
 
 async def keep(tables: Tables, page: Page) -> None:
-    """Write a pass's findings: first for good, then the copies. Said again it changes nothing.
-
-    Raises Conflict where others write the same copies again and again.
-    """
+    """Write a pass's findings: first for good, then the copies. Said again it changes nothing."""
     for table, rows in ((Table.METERS, page.facts), (Table.SESSIONS, page.sessions)):
         if rows:
             await tables.commit(table, page.stack, [Put(row) for row in {row.key: row for row in rows}.values()])
     for day, ended in _by_day([row for row in (*page.facts, *page.sessions) if _ended_at(row)]).items():
-        await _copy(tables, page.stack, day, ended)
-    copy = _running_row(page)
-    await tables.commit(Table.METERS, OPEN, [Put(copy) if copy.values else Remove(copy.key)])
+        copies = [Put(Row(f"{page.stack}|{row.key}", {_kind(row): _text(_packed(row))})) for row in ended]
+        for begin in range(0, len(copies), LARGEST_BATCH):
+            await tables.commit(Table.METERS, f"!{day}", copies[begin : begin + LARGEST_BATCH])
+    await tables.commit(Table.METERS, OPEN, [Put(_running_row(page))])
     await _mark_late(tables, page)
 
 
@@ -149,29 +148,19 @@ def _ended_at(row: Row) -> str:
     return "" if ended == row.values.get("opened_claimed_at") else ended
 
 
-def _by_day(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
-    days: dict[str, list[Row]] = {}
+def _by_day(rows: Iterable[Row]) -> Mapping[str, Iterable[Row]]:
+    """Sort ended facts by day; of one that was said twice the last word counts."""
+    days: dict[str, dict[str, Row]] = {}
     for row in rows:
-        days.setdefault(_ended_at(row)[:10], []).append(row)
-    return days
+        days.setdefault(_ended_at(row)[:10], {})[row.key] = row
+    return {day: ended.values() for day, ended in days.items()}
 
 
-async def _copy(tables: Tables, stack: str, day: str, ended: Iterable[Row]) -> None:
-    """Add ended facts to what ended that day in a stack; a fact that is there already is replaced by itself."""
-    for _ in range(TRIES):
-        old = await tables.get(Table.METERS, f"!{day}", stack)
-        cells = dict(old.values) if old else {}
-        for row in ended:
-            column = f"{_kind(row)}{_ended_at(row)[11:13]}"
-            there = {**json.loads(str(cells.get(column, "{}"))), row.key: _packed(row)}
-            cells[column] = _fitting(there)
-        change = Replace(replace(old, values=cells)) if old else Insert(Row(stack, cells))
-        try:
-            await tables.commit(Table.METERS, f"!{day}", [change])
-        except Conflict:
-            continue
-        return
-    raise Conflict(Table.METERS, f"!{day}", stack)
+async def fold_copies(tables: Tables, now: datetime) -> None:
+    """Fold the copies that bills of these days read."""
+    for day in (now, now - timedelta(days=1)):
+        await fold(tables, Table.METERS, f"!{instant_text(day)[:10]}")
+    await fold(tables, Table.METERS, OPEN)
 
 
 def _kind(row: Row) -> str:
@@ -180,14 +169,18 @@ def _kind(row: Row) -> str:
     return "t" if row.key.startswith(TENANCY) else "m"
 
 
-def _fitting(there: Mapping[str, Any]) -> str:
-    """Write copies as text that fits a cell. Of hundreds of facts that end in one hour, the latest are kept.
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _fitting(some: Iterable[Any]) -> str:
+    """Write copies as text that fits a cell. Of hundreds of sessions the latest are kept.
 
     Only sessions come in such numbers. They decide how a door is shared, not what it costs.
     """
-    kept = dict(there)
-    while len(text := json.dumps(kept, separators=(",", ":"))) > ROOM:
-        kept = dict(list(kept.items())[len(kept) // 4 + 1 :])
+    kept = list(some)
+    while len(text := _text(kept)) > ROOM:
+        kept = kept[len(kept) // 4 + 1 :]
     return text
 
 
@@ -223,16 +216,16 @@ async def read(tables: Tables, stack: str | None = None) -> Books:
 
 async def facts(tables: Tables, since_at: datetime) -> Books:
     """Read what runs, and what ended at or after an instant: all that can matter to a bill from then on."""
-    columns = {"m": "meters", "t": "tenancies", "s": "sessions"}
-    ended = tables.scan(Table.METERS, f"!{instant_text(since_at)[:10]}", OPEN)
-    books = [
-        *(_books_of(row.key, row.values, columns) for row in await tables.query(Table.METERS, OPEN)),
-        *[_books_of(row.key, row.values, {}) async for row in ended],
-    ]
+    ended = [row async for row in tables.scan(Table.METERS, f"!{instant_text(since_at)[:10]}", OPEN)]
+    runs = unfolded(await tables.query(Table.METERS, OPEN)).items()
+    found = [_read(stack, kind, str(text)) for stack, leaf in runs for kind, text in leaf.items()]
+    for _, rows in groupby(ended, lambda row: row.partition):
+        for key, leaf in unfolded(rows).items():
+            found += [_read(key.partition("|")[0], kind, f"[{text}]") for kind, text in leaf.items()]
     return Books(
-        tuple(meter for each in books for meter in each.meters),
-        tuple(tenancy for each in books for tenancy in each.tenancies),
-        tuple(connection for each in books for connection in each.connections),
+        tuple(meter for each in found for meter in each.meters),
+        tuple(tenancy for each in found for tenancy in each.tenancies),
+        tuple(connection for each in found for connection in each.connections),
     )
 
 
@@ -327,19 +320,16 @@ def _packed(row: Row) -> list[Value]:
 
 
 def _running_row(page: Page) -> Row:
-    """Write what runs in a stack; a row without cells where nothing does."""
+    """Write what runs in a stack; an empty leaf where nothing does."""
     lists: dict[str, list[list[Value]]] = {
-        "meters": [_packed(_row_of_meter(meter)) for meter in page.running.meters],
-        "tenancies": [
+        "m": [_packed(_row_of_meter(meter)) for meter in page.running.meters],
+        "t": [
             [each.box, each.owner, each.machine, each.region, instant_text(each.from_at), ""]
             for each in page.running.tenancies
         ],
-        "sessions": [[each.box, each.session_id, instant_text(each.from_at), ""] for each in page.running.connections],
+        "s": [[each.box, each.session_id, instant_text(each.from_at), ""] for each in page.running.connections],
     }
-    return Row(
-        page.stack,
-        {name: _fitting({str(n): each for n, each in enumerate(some)}) for name, some in lists.items() if some},
-    )
+    return Row(page.stack, {kind: _fitting(some) for kind, some in lists.items() if some})
 
 
 def _row_of_meter(meter: Meter) -> Row:
@@ -361,14 +351,15 @@ def _row_of_meter(meter: Meter) -> Row:
     return Row(meter.part, names | {name: instant_text(at) for name, at in instants.items() if at})
 
 
-def _books_of(stack: str, values: Mapping[str, Value], columns: Mapping[str, str]) -> Books:
-    """Read a copy: of what runs, whose columns are named, or of what ended, with a column for each hour."""
-    found: dict[str, list[Row]] = {"m": [], "t": [], "s": []}
-    for kind, rows in found.items():
-        for name, text in values.items():
-            if name == columns.get(kind) or (not columns and name[:1] == kind and name[1:].isdigit()):
-                packed = json.loads(str(text)).values()
-                rows += [Row("", dict(zip(_PACKED[kind], each, strict=True)), partition=stack) for each in packed]
-    return Books(
-        tuple(map(_meter_of, found["m"])), tuple(map(_tenancy_of, found["t"])), tuple(map(_connection_of, found["s"]))
-    )
+@lru_cache(KNOWN_TEXTS)
+def _read(stack: str, kind: str, text: str) -> Books:
+    """Read a list of copies of one kind."""
+    packed = (dict(zip(_PACKED[kind], each, strict=True)) for each in json.loads(text))
+    rows = [Row("", cells, partition=stack) for cells in packed]
+    match kind:
+        case "m":
+            return Books(meters=tuple(map(_meter_of, rows)))
+        case "t":
+            return Books(tenancies=tuple(map(_tenancy_of, rows)))
+        case _:
+            return Books(connections=tuple(map(_connection_of, rows)))

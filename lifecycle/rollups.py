@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from lifecycle import ledger
 from lifecycle.costs import GROUPINGS, Amount, Cells, Rule, Whose, cells, grouped
-from lifecycle.ledger import LATE, ROLLED_UP, ROOM, STATE
+from lifecycle.folds import CELLS, texts_of
+from lifecycle.ledger import LATE, ROLLED_UP, STATE
 from lifecycle.meters import Books
 from lifecycle.ports import LARGEST_BATCH, Change, Put, Remove, Row, Table, Tables
 from lifecycle.price_list import read_book
@@ -27,8 +28,6 @@ from lifecycle.walltime import midnight
 FINISHED = "finished"
 STORED = tuple(by for by in GROUPINGS if by != "day")
 SAVED = "saved"
-CELLS = 8
-"""So many cells of sums a row holds: well below the megabyte that an entity may have."""
 LONGEST_BACK = timedelta(days=400)
 
 
@@ -181,21 +180,6 @@ def _by_day(found: Cells) -> Mapping[str, Cells]:
 
 
 def _rows_of(stem: str, sums: Mapping[str, Amount]) -> Iterable[Row]:
-    texts = list(_texts(sums))
+    texts = list(texts_of(dict(sorted(sums.items()))))
     for number, begin in enumerate(range(0, len(texts), CELLS)):
         yield Row(f"{stem}{number:03}", {f"c{n}": text for n, text in enumerate(texts[begin : begin + CELLS])})
-
-
-def _texts(sums: Mapping[str, Amount]) -> Iterable[str]:
-    """Write sums as JSON objects, each of which fits a cell."""
-    some: list[str] = []
-    size = 0
-    for key, amount in sorted(sums.items()):
-        entry = f"{json.dumps(key)}:{json.dumps(amount, separators=(',', ':'))}"
-        if size + len(entry) > ROOM:
-            yield f"{{{','.join(some)}}}"
-            some, size = [], 0
-        some.append(entry)
-        size += len(entry) + 1
-    if some:
-        yield f"{{{','.join(some)}}}"
