@@ -1,75 +1,24 @@
-"""The one reader of money: sums of finished days where there are some, facts for the rest, and what follows from both.
-
-A query reads as many rows as it has days and groups, and for the days that are not finished what runs and what ended
-since. It never reads all meters.
-"""
+"""What reads money, and does with it what is done now and then: budgets are watched, days summed, copies folded."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from lifecycle.budgets import Budget, Standing, standing
-from lifecycle.costs import GROUPINGS, Amount, CostRow, Quantum, Rule, cells, rows
+from lifecycle.costs import Quantum, Rule
+from lifecycle.ledger import fold_copies
 from lifecycle.meters import Start
 from lifecycle.notices import Notice, tell
 from lifecycle.ports import Bell, Clock, Tables
 from lifecycle.price_list import read_book
-from lifecycle.prices import PriceBook
 from lifecycle.purse import write_standings
+from lifecycle.reading import Costs, DayRow, Reading
 from lifecycle.rollups import Rollups
-from lifecycle.savings import Savings, saved
+from lifecycle.savings import Savings
 from lifecycle.settings import Settings
 from lifecycle.walltime import midnight
-
-Period = tuple[datetime, datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """How fresh the prices are: the day on which the oldest of those in use was last read, and how long ago that is."""
-
-    as_of: date
-    age_days: int
-    own: int
-    """How many come from the region's own list; the others are the book's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What a period cost, in rows sorted by key. Amounts are USD; ``exchange_rate`` of ``currency`` make one."""
-
-    from_at: datetime
-    to_at: datetime
-    by: str
-    rows: tuple[CostRow, ...]
-    currency: str
-    exchange_rate: Decimal
-    prices: Prices
-
-    @property
-    def total(self) -> Decimal:
-        """The sum of all rows, USD."""
-        return sum((row.amount for row in self.rows), Decimal())
-
-    @property
-    def least_total(self) -> Decimal:
-        """What it was at least, USD."""
-        return sum((row.least_amount for row in self.rows), Decimal())
-
-
-@dataclass(frozen=True, slots=True)
-class DayRow:
-    """What one key of a grouping cost on one day: for charts. USD."""
-
-    day: str
-    key: str
-    hours: Decimal
-    amount: Decimal
 
 
 class Bill:
@@ -84,61 +33,42 @@ class Bill:
         self.rule = Rule(Quantum(settings.billing_quantum), Start(settings.billing_start))
         self.rollups = Rollups(tables, self.zone, self.rule, settings.team_of)
 
-    async def costs(self, from_at: datetime, to_at: datetime, by: str, zone: ZoneInfo | None = None) -> Costs:
-        """Sum a period [from_at, to_at) by one of ``GROUPINGS``; ``zone`` says where a day begins.
-
-        Raises ValueError for an unknown grouping.
-        """
+    async def reading(self) -> Reading:
+        """Look at the books as they are now."""
         now, book = await self.clock.read(), await read_book(self.tables)
-        sums = await self._sums((from_at, to_at), by, zone or self.zone, now, book)
-        found: defaultdict[str, Amount] = defaultdict(Amount)
-        for (day, key), amount in sums.items():
-            name = day if by == "day" else key
-            found[name] = found[name].plus(amount)
-        currency, rate = self.settings.currency, self.settings.exchange_rate
-        return Costs(from_at, to_at, by, rows(found, by), currency, rate, self._freshness(book, now))
+        return Reading(self.rollups, self.settings, book, await self.rollups.finished(), now)
+
+    async def costs(self, from_at: datetime, to_at: datetime, by: str, zone: ZoneInfo | None = None) -> Costs:
+        """Sum a period, as ``Reading.costs`` does."""
+        return await (await self.reading()).costs(from_at, to_at, by, zone)
 
     async def daily(self, from_at: datetime, to_at: datetime, by: str, zone: ZoneInfo | None = None) -> list[DayRow]:
-        """Give what each key cost on each day, in order of day and key; days are those of ``zone``."""
-        now, book = await self.clock.read(), await read_book(self.tables)
-        sums = await self._sums((from_at, to_at), by, zone or self.zone, now, book, daily=True)
-        by_day: defaultdict[str, dict[str, Amount]] = defaultdict(dict)
-        for (day, key), amount in sums.items():
-            by_day[day][key] = amount
-        return [
-            DayRow(day, row.key, row.hours, row.amount)
-            for day, found in sorted(by_day.items())
-            for row in rows(found, by)
-        ]
+        """Give what each key cost on each day, as ``Reading.daily`` does."""
+        return await (await self.reading()).daily(from_at, to_at, by, zone)
 
     async def savings(self, from_at: datetime, to_at: datetime) -> Savings:
-        """Say what a period saved against its rivals, USD, and how well it was used."""
-        now, book = await self.clock.read(), await read_book(self.tables)
-        middle, rest = await self._split((from_at, to_at))
-        total = await self.rollups.saved(*middle) if middle else Savings()
-        if rest:
-            books = await self.rollups.facts(min(since for since, _ in rest))
-            for period in rest:
-                total += saved(books, book, period, now, self.rule, self.zone)
-        return total
+        """Say what a period saved, as ``Reading.savings`` does."""
+        return await (await self.reading()).savings(from_at, to_at)
 
-    async def standings(self) -> tuple[Standing, ...]:
-        """Say how each budget stands this month, in the days of the app's zone."""
-        return await self._standings(self.settings.budgets)
+    async def standings(self, reading: Reading | None = None) -> tuple[Standing, ...]:
+        """Say how each budget stands this month, in the days of the app's zone; by a look taken before, where given."""
+        return await self._standings(self.settings.budgets, reading)
 
-    async def _standings(self, budgets: tuple[Budget, ...]) -> tuple[Standing, ...]:
+    async def _standings(self, budgets: tuple[Budget, ...], reading: Reading | None) -> tuple[Standing, ...]:
         if not budgets:
             return ()
-        now = await self.clock.read()
-        first = now.astimezone(self.zone).date().replace(day=1)
+        reading = reading or await self.reading()
+        first = reading.now.astimezone(self.zone).date().replace(day=1)
         next_first = (first + timedelta(days=32)).replace(day=1)
         began_at, ends_at = midnight(first, self.zone), midnight(next_first, self.zone)
         spent = {
-            scope: {row.key: row.amount for row in (await self.costs(began_at, ends_at, scope)).rows}
+            scope: {row.key: row.amount for row in (await reading.costs(began_at, ends_at, scope)).rows}
             for scope in {budget.scope for budget in budgets}
         }
         return tuple(
-            standing(each, f"{first:%Y-%m}", spent[each.scope].get(each.name, Decimal()), began_at, ends_at, now)
+            standing(
+                each, f"{first:%Y-%m}", spent[each.scope].get(each.name, Decimal()), began_at, ends_at, reading.now
+            )
             for each in budgets
         )
 
@@ -162,51 +92,9 @@ class Bill:
         """Sum the days that have ended; returns how many were."""
         return await self.rollups.finish(await self.clock.read())
 
-    async def _sums(
-        self, period: Period, by: str, zone: tzinfo, now: datetime, book: PriceBook, *, daily: bool = False
-    ) -> Mapping[tuple[str, str], Amount]:
-        """Sum by (day, key). Days of another zone than the app's are not those that were summed: facts tell them."""
-        if by not in GROUPINGS:
-            raise ValueError(f"{by} is no grouping; there are {', '.join(GROUPINGS)}")
-        key = "meter" if by == "day" else by
-        middle, rest = await self._split(period)
-        if (daily or by == "day") and zone != self.zone:
-            middle, rest = None, [period]
-        sums: defaultdict[tuple[str, str], Amount] = defaultdict(Amount)
-        if middle:
-            sums.update(await self.rollups.sums(key, *middle))
-        if rest:
-            books = await self.rollups.facts(min(since for since, _ in rest))
-            for part in rest:
-                for (day, whose), amount in cells(books, book, part, now, self.rule, zone).items():
-                    sums[day, whose.named(key)] = sums[day, whose.named(key)].plus(amount)
-        return sums
-
-    async def _split(self, period: Period) -> tuple[Period | None, list[Period]]:
-        """Cut a period into the finished days in its middle, and what is left at its ends."""
-        done = await self.rollups.finished()
-        if done is None:
-            return None, [period]
-        first = self._midnight_not_before(max(period[0], done.since))
-        last = self.rollups.midnight_of(min(period[1], done.until))
-        if first >= last:
-            return None, [period]
-        before = (period[0], first) if done.since < first else (period[0], period[0])
-        rest = [before, (last, period[1])]
-        return (first, last), [(since, until) for since, until in rest if since < until]
-
-    def _midnight_not_before(self, at: datetime) -> datetime:
-        begins_at = self.rollups.midnight_of(at)
-        if begins_at == at:
-            return at
-        return midnight(at.astimezone(self.zone).date() + timedelta(days=1), self.zone)
-
-    def _freshness(self, book: PriceBook, now: datetime) -> Prices:
-        """Say how fresh the prices of the app's region are, each at its latest."""
-        meters = {price.meter for price in book.prices()}
-        latest = [price for meter in meters if (price := book.price(meter, self.settings.region))]
-        as_of = min(price.as_of for price in latest)
-        return Prices(as_of, max((now.date() - as_of).days, 0), sum(bool(price.region) for price in latest))
+    async def fold(self) -> None:
+        """Fold the copies of facts, so that bills read few rows."""
+        await fold_copies(self.tables, await self.clock.read())
 
 
 def _key_safe(name: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, time, timedelta, tzinfo
 from decimal import Decimal
 
-from lifecycle.costs import PICO, Rule, cells
+from lifecycle.costs import PICO, Cells, Rule, cells
 from lifecycle.meters import Books, Connection, Meter, Tenancy, once, tenants_once
 from lifecycle.prices import PriceBook
 from lifecycle.walltime import instant_at, midnight
@@ -59,8 +59,16 @@ class Savings:
         return cls(*(Decimal(str(values.get(each.name, 0))) for each in fields(cls)))
 
 
-def saved(books: Books, book: PriceBook, period: Span, now: datetime, rule: Rule, zone: tzinfo) -> Savings:
-    """Replay a period [from, to), or as much of it as has passed."""
+def saved(
+    books: Books,
+    book: PriceBook,
+    period: Span,
+    now: datetime,
+    rule: Rule,
+    zone: tzinfo,
+    billed: Cells | None = None,
+) -> Savings:
+    """Replay a period [from, to), or as much of it as has passed; ``billed`` is what it cost, where that is known."""
     period = (period[0], min(period[1], now))
     if period[0] >= period[1]:
         return Savings()
@@ -70,7 +78,7 @@ def saved(books: Books, book: PriceBook, period: Span, now: datetime, rule: Rule
     for connection in books.connections:
         inside[connection.stack].append(connection)
     usage = [_use(meter.wide(now, rule.start), inside[meter.stack], period, now) for meter in doors]
-    billed = cells(books, book, period, now, rule, zone)
+    billed = cells(books, book, period, now, rule, zone) if billed is None else billed
     actual = sum(amount.pico for amount in billed.values())
     machines = sum(amount.pico for (_, whose), amount in billed.items() if whose.meter.startswith(("vm.", "disk.")))
     return Savings(

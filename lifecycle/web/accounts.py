@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from lifecycle.bill import Bill
 from lifecycle.budgets import Standing
 from lifecycle.costs import UNATTRIBUTED, CostRow
+from lifecycle.reading import Reading
 from lifecycle.savings import Savings as Saved
 from lifecycle.settings import Settings
 from lifecycle.walltime import midnight
@@ -34,11 +35,12 @@ class Accounts:
         today = now.astimezone(self.zone).date()
         first, before = today - (days - 1) * ONE_DAY, today + ONE_DAY
         period = self._midnight(first), self._midnight(before)
-        meters = await self.bill.costs(*period, "meter")
-        people = await self.bill.costs(*period, "owner")
-        teams = _lines((await self.bill.costs(*period, "team")).rows)
-        month = await self.bill.costs(self._midnight(today.replace(day=1)), period[1], "meter")
-        by_day = await self._by_day(first, before)
+        reading = await self.bill.reading()
+        meters = await reading.costs(*period, "meter")
+        people = await reading.costs(*period, "owner")
+        teams = _lines((await reading.costs(*period, "team")).rows)
+        month = await reading.costs(self._midnight(today.replace(day=1)), period[1], "meter")
+        by_day = await self._by_day(reading, first, before)
         return Money(
             currency=CURRENCY,
             from_day=first,
@@ -52,14 +54,14 @@ class Accounts:
             meters=_lines(meters.rows),
             people=_lines(people.rows),
             teams=teams if {line.key for line in teams} - {UNATTRIBUTED} else (),
-            savings=_savings(await self.bill.savings(*period)),
-            budgets=tuple(_budget(each) for each in await self.bill.standings()),
+            savings=_savings(await reading.savings(*period)),
+            budgets=tuple(_budget(each) for each in await self.bill.standings(reading)),
         )
 
-    async def _by_day(self, first: date, before: date) -> tuple[DayCost, ...]:
+    async def _by_day(self, reading: Reading, first: date, before: date) -> tuple[DayCost, ...]:
         """List every day of the period, also those that cost nothing."""
         days: dict[str, dict[str, Decimal]] = {}
-        for row in await self.bill.daily(self._midnight(first), self._midnight(before), "meter"):
+        for row in await reading.daily(self._midnight(first), self._midnight(before), "meter"):
             days.setdefault(row.day, {})[row.key] = row.amount
         every = [first + number * ONE_DAY for number in range((before - first).days)]
         return tuple(DayCost(day, days.get(day.isoformat(), {})) for day in every)

@@ -11,12 +11,13 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
-from lifecycle.bill import Bill, Costs
+from lifecycle.bill import Bill
 from lifecycle.commands import Where
 from lifecycle.costs import GROUPINGS, CostRow, report
 from lifecycle.people import Person, Role
 from lifecycle.price_list import read_book
 from lifecycle.queries import Queries
+from lifecycle.reading import Costs
 from lifecycle.settings import US_DOLLAR, Settings
 from lifecycle.walltime import midnight
 from lifecycle.web import fields, views
