@@ -280,7 +280,7 @@ async def chores_poison(msg: func.QueueMessage) -> None:
 async def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the binding's name
     """Ring for whatever is due."""
     await house.sweeps.sweep()
-    await house.bill.fold()
+    await house.sweeps.fold()
     await house.bill.watch_budgets()
 
 

@@ -1,4 +1,4 @@
-"""What reads money, and does with it what is done now and then: budgets are watched, days summed, copies folded."""
+"""What reads money, and does with it what is done now and then: budgets are watched and days summed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from lifecycle.budgets import Budget, Standing, standing
 from lifecycle.costs import Quantum, Rule
-from lifecycle.ledger import fold_copies
 from lifecycle.meters import Start
 from lifecycle.notices import Notice, tell
 from lifecycle.ports import Bell, Clock, Tables
@@ -91,10 +90,6 @@ class Bill:
     async def finish_days(self) -> int:
         """Sum the days that have ended; returns how many were."""
         return await self.rollups.finish(await self.clock.read())
-
-    async def fold(self) -> None:
-        """Fold the copies of facts, so that bills read few rows."""
-        await fold_copies(self.tables, await self.clock.read())
 
 
 def _key_safe(name: str) -> str:

@@ -351,6 +351,11 @@ def _row_of_meter(meter: Meter) -> Row:
     return Row(meter.part, names | {name: instant_text(at) for name, at in instants.items() if at})
 
 
+def forget_texts() -> None:
+    """Forget what copies were read, as a process does that begins."""
+    _read.cache_clear()
+
+
 @lru_cache(KNOWN_TEXTS)
 def _read(stack: str, kind: str, text: str) -> Books:
     """Read a list of copies of one kind."""

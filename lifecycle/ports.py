@@ -33,6 +33,7 @@ class Table(StrEnum):
     PRICES = "Prices"
     SCHEDULES = "Schedules"
     TROUBLES = "Troubles"
+    BOARD = "Board"
 
 
 class Queue(StrEnum):

@@ -11,6 +11,7 @@ from lifecycle import due, ledger, troubles
 from lifecycle.agenda import read_agenda
 from lifecycle.audit import HEAD, partition
 from lifecycle.blueprint import Estate
+from lifecycle.board import Note, read_board
 from lifecycle.decision import Case, Decision, decide
 from lifecycle.meters import Books
 from lifecycle.model import Level, Policy, StackIntent
@@ -26,8 +27,6 @@ from lifecycle.troubles import MISSING, ORPHAN, POISON, STACK, Finding, Poison, 
 
 ALERT = "alert"
 """The kind of notice that operators get when a message failed for good."""
-
-
 MOST_AILING = 100
 """So many of each kind are read for operators; more are as bad as a hundred."""
 
@@ -86,6 +85,16 @@ class Queries:
         """Read all stacks in order of their names."""
         async for rows in every_stack(self.tables):
             yield rows
+
+    async def board(self) -> dict[str, Note]:
+        """Say in short what there is of each stack, by name."""
+        return await read_board(self.tables)
+
+    async def some(self, names: Iterable[str]) -> list[StackRows]:
+        """Read these stacks, side by side; one of which nothing is there has no boxes."""
+        known = tuple(names)
+        found = await asyncio.gather(*(self.tables.query(Table.STACKS, name) for name in known))
+        return [stack_rows(name, rows) for name, rows in zip(known, found, strict=True)]
 
     async def outlook(self, name: str) -> Outlook:
         """Say what would be done with a stack now, as far as was last seen. Nothing is done. Raises Missing."""
@@ -158,8 +167,8 @@ class Queries:
         )
         names = sorted({*(row.key for row in index), *(entry.stack for entry in late)})[:limit]
         stacks, unreadable = list[StackRows](), list[str]()
-        for name in names:
-            rows = await self.tables.query(Table.STACKS, name)
+        found = await asyncio.gather(*(self.tables.query(Table.STACKS, name) for name in names))
+        for name, rows in zip(names, found, strict=True):
             try:
                 stacks.append(stack_rows(name, rows))
             except Exception:  # noqa: BLE001 -- whatever is wrong with its rows, that is what is to be told

@@ -15,6 +15,7 @@ from lifecycle import due, journal, troubles
 from lifecycle.agenda import read_agenda
 from lifecycle.audit import Entry, append
 from lifecycle.blueprint import BASTION, Estate, Want
+from lifecycle.board import note_of, write_note
 from lifecycle.caution import LOOK_AGAIN, Caution, Tally
 from lifecycle.decision import LOOK_AT_ALL_EVERY, Decision
 from lifecycle.drift import expecting
@@ -348,6 +349,7 @@ class Reconciler:
         well = again is None or not is_troubled(status)
         was_troubled = is_troubled(turn.before) or is_troubled(turn.rows.status.value)
         noted = await troubles.entry(self.tables, name) if well and was_troubled else None
+        await self._put_up(turn, status)
         await self._commit(turn, status, changes)
         if noted:
             await troubles.drop(self.tables, troubles.STACK, noted)
@@ -356,6 +358,13 @@ class Reconciler:
         else:
             await self.bell.ring(Queue.RECONCILE, name, again - turn.now)
         await self._ring_users(turn, status)
+
+    async def _put_up(self, turn: Turn, status: StackStatus) -> None:
+        """Note on the board what is there; before the status is stored, so that a crash has it noted again."""
+        boxes = {name: box.value for name, box in turn.rows.boxes.items()}
+        note = note_of(boxes, status)
+        if note != note_of(boxes, turn.before) or status.looked_at == turn.now:
+            await write_note(self.tables, turn.rows.name, note)
 
     async def _ring_users(self, turn: Turn, status: StackStatus) -> None:
         """Ring for the stacks that use this one's door when it has changed for them; each also comes by by itself."""

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from lifecycle import due, journal, troubles
 from lifecycle.agenda import Agenda, read_agenda
+from lifecycle.board import fold_board
 from lifecycle.events import Event, Name
 from lifecycle.faults import AzureFault, Conflict
+from lifecycle.ledger import fold_copies
 from lifecycle.model import StackIntent
 from lifecycle.ports import Bell, Clock, Queue, Remove, Table, Tables
 from lifecycle.rows import BOX, INTENT, STATUS, StackRows, from_cells, instant_of
@@ -84,6 +86,11 @@ class Sweeps:
             return False
         await self.bell.ring(Queue.RECONCILE, entry.stack)
         return True
+
+    async def fold(self) -> None:
+        """Fold what reconcilers wrote row by row, so that bills and the page read few rows."""
+        await fold_copies(self.tables, await self.clock.read())
+        await fold_board(self.tables)
 
     async def nightly(self) -> None:
         """Ring every stack once, forget boxes long gone, free ranges nobody uses, and deliver what was left.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import secrets
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from lifecycle.web.answers import Answer, Request
 from lifecycle.web.drawing import draw, draw_now, html
 from lifecycle.web.fields import Malformed
 from lifecycle.web.forms import FormGuard
-from lifecycle.web.now import nearest, now_of
+from lifecycle.web.now import MOST_STACKS, chosen, nearest, now_of
 from lifecycle.web.page import Now, Page, Said, Viewer, Word
 from lifecycle.web.static_files import addresses
 
@@ -27,7 +28,7 @@ PATH = "/api/dashboard"
 CHOICES = (7, 30, 90, 365)
 """Lengths of the period, in days."""
 CHOSEN = 30
-STACKS_ALERTED = 50
+STACKS_ALERTED = 20
 """Of so many stacks the alerts are read: each is a query of its own."""
 SUGGESTED_HOURS = 2.0
 
@@ -91,12 +92,18 @@ class Dashboard:
         return html(303, "noted", {"Location": address})
 
     async def _now(self, person: Person, *, mine_only: bool) -> Now:
-        stacks = [rows async for rows in self.queries.stacks()]
-        now = await self.queries.now()
+        now, counts = await self.queries.now(), None
+        board, ailing = await asyncio.gather(self.queries.board(), self.queries.ailing(now))
+        if len(board) > MOST_STACKS:
+            ill = {rows.name for rows in ailing.stacks}
+            names, counts = chosen(board, person, ill, mine_only=mine_only)
+            stacks = await self.queries.some(names)
+        else:
+            stacks = [rows async for rows in self.queries.stacks()]
         changes = await self.queries.changes(nearest(stacks, person, mine_only=mine_only))
         alerts = await self._alerts(stacks)
-        found = troubles.beyond_stacks(await self.queries.ailing(now))
-        return now_of(stacks, changes, alerts, found, self.estate, person, now, self.zone, mine_only=mine_only)
+        found = troubles.all_of(stacks, ailing, alerts, now)
+        return now_of(stacks, changes, found, self.estate, person, now, self.zone, mine_only=mine_only, counts=counts)
 
     async def _alerts(self, stacks: list[StackRows]) -> list[Row]:
         """Read the last day's alerts, of stacks long not looked at before others: these are the likeliest."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from lifecycle.blueprint import Estate
+from lifecycle.board import BoxNote, Note
 from lifecycle.model import BoxStatus, Level
 from lifecycle.people import Person, Role
-from lifecycle.ports import Row
 from lifecycle.rows import StackRows, instant_of
-from lifecycle.web import troubles, views
+from lifecycle.web import views
 from lifecycle.web.page import Next, Now, NowBox, NowSession, Trouble, Word
 
-MOST_BOXES = 60
+MOST_BOXES = 40
 """So many boxes are shown; a person looks for theirs, not for all."""
+MOST_STACKS = MOST_BOXES
+"""So many stacks are read for it. Where there are more, the board says which."""
 MOST_TROUBLES = 20
 MOST_SESSIONS = 60
 
@@ -37,10 +40,44 @@ _BECOMES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many there are: boxes ``of_whom`` the page is about, all boxes ``standing`` and ``open``, and the rest."""
+
+    of_whom: int
+    standing: int
+    open: int
+    connected: int
+
+
+def chosen(
+    board: Mapping[str, Note], person: Person, ill: Collection[str] = (), *, mine_only: bool = False
+) -> tuple[tuple[str, ...], Counts]:
+    """Choose which stacks of a board to read, and count all: the ``ill`` ones, then the viewer's own, then by phase."""
+
+    def rank(stack: str) -> tuple[int, int, str]:
+        note = board[stack]
+        if stack in ill:
+            return 0, 0, stack
+        shown = [_rank(box.phase, mine=box.owner == person.name) for box in note.boxes if _is_shown(box)]
+        return (*min(shown, default=(3, 0)), stack)
+
+    def _is_shown(box: BoxNote) -> bool:
+        return not mine_only or box.owner == person.name
+
+    boxes = [box for note in board.values() for box in note.boxes]
+    counts = Counts(
+        of_whom=sum(_is_shown(box) for box in boxes),
+        standing=len(boxes),
+        open=sum(box.level is Level.OPEN for box in boxes),
+        connected=sum(note.connected for note in board.values()),
+    )
+    return tuple(sorted(board, key=rank)[:MOST_STACKS]), counts
+
+
 def now_of(
     stacks: Sequence[StackRows],
     changes: Mapping[tuple[str, str], Level],
-    alerts: Sequence[Row],
     found: Sequence[Trouble],
     estate: Estate,
     person: Person,
@@ -48,27 +85,33 @@ def now_of(
     zone: tzinfo,
     *,
     mine_only: bool = False,
+    counts: Counts | None = None,
 ) -> Now:
     """Say what is there at ``now`` (aware UTC), as ``person`` may see and change it.
 
-    ``found`` are the troubles that no stack's rows tell of.
+    ``found`` are the troubles there are, the worst first. ``counts`` are those of all stacks, where ``stacks`` are
+    only those that come first.
     """
-    of_stacks = (trouble for rows in stacks for trouble in troubles.of_stack(rows, now))
-    all_troubles = troubles.worst_first([*of_stacks, *found, *map(troubles.of_alert, alerts)])
     standing = _standing(stacks, person, mine_only=False)
     of_whom = _standing(stacks, person, mine_only=mine_only)
     shown = of_whom[:MOST_BOXES]
+    counts = counts or Counts(
+        of_whom=len(of_whom),
+        standing=len(standing),
+        open=sum(_status(rows, name).level is Level.OPEN for rows, name in standing),
+        connected=sum(len(rows.status.value.sessions) for rows in stacks),
+    )
     sessions = [session for rows in stacks for session in _sessions(rows)]
     return Now(
         at=now,
         zone=zone,
-        troubles=tuple(all_troubles[:MOST_TROUBLES]),
-        more_troubles=max(len(all_troubles) - MOST_TROUBLES, 0),
+        troubles=tuple(found[:MOST_TROUBLES]),
+        more_troubles=max(len(found) - MOST_TROUBLES, 0),
         boxes=tuple(_box(rows, name, changes.get((rows.name, name)), estate, person) for rows, name in shown),
-        more_boxes=len(of_whom) - len(shown),
-        open_boxes=sum(_status(rows, name).level is Level.OPEN for rows, name in standing),
-        standing_boxes=len(standing),
-        connected=len(sessions),
+        more_boxes=max(counts.of_whom - len(shown), 0),
+        open_boxes=counts.open,
+        standing_boxes=counts.standing,
+        connected=counts.connected,
         sessions=tuple(sorted(sessions, key=lambda session: session.started_at)[:MOST_SESSIONS]),
         mine_only=mine_only,
     )
@@ -101,10 +144,12 @@ def _status(rows: StackRows, name: str) -> BoxStatus:
 
 def _urgency(rows: StackRows, name: str, person: Person) -> tuple[int, int]:
     """Blocked ones first, then the viewer's own, then by phase."""
-    phase = _status(rows, name).phase
+    return _rank(_status(rows, name).phase, mine=_owner(rows, name) == person.name)
+
+
+def _rank(phase: str, *, mine: bool) -> tuple[int, int]:
     rank = _URGENCY.index(phase) if phase in _URGENCY else len(_URGENCY)
-    others = 0 if _owner(rows, name) == person.name else 1
-    return (0, 0) if rank == 0 else (1 + others, rank)
+    return (0, 0) if rank == 0 else (1 if mine else 2, rank)
 
 
 def _box(rows: StackRows, name: str, becomes: Level | None, estate: Estate, person: Person) -> NowBox:

@@ -71,6 +71,13 @@ def worst_first(troubles: Iterable[Trouble]) -> list[Trouble]:
     return sorted(troubles, key=lambda each: KINDS.index(each.kind))
 
 
+def all_of(stacks: Iterable[StackRows], ailing: Ailing, alerts: Iterable[Row], now: datetime) -> list[Trouble]:
+    """Say everything that is wrong, the worst first: of these stacks, of those that ail, and of none."""
+    known = {rows.name: rows for rows in (*stacks, *ailing.stacks)}
+    of_stacks = (trouble for name in sorted(known) for trouble in of_stack(known[name], now))
+    return worst_first([*of_stacks, *beyond_stacks(ailing), *map(of_alert, alerts)])
+
+
 def beyond_stacks(ailing: Ailing) -> list[Trouble]:
     """Say what is wrong that no stack's rows tell of."""
     return [
