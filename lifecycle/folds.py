@@ -25,6 +25,7 @@ WORTH_FOLDING = 32
 """Fewer leaves are read as fast as they are."""
 ROOM = 30_000
 """Characters of one cell that we fill: a string cell holds 32 K (Table service limit)."""
+LARGEST_LEAF = ROOM - 1000
 CELLS = 8
 """Cells of a fold: half a megabyte at most, where an entity may have one. What does not fit stays a leaf."""
 
@@ -44,18 +45,20 @@ def unfolded(rows: Iterable[Row]) -> dict[str, Leaf]:
     return {key: leaf for key, leaf in found.items() if leaf}
 
 
-async def fold(tables: Tables, table: Table, partition: str) -> int:
-    """Fold the leaves of a partition, where there are enough of them; returns how many were.
+async def fold(tables: Tables, table: Table, partition: str, worth: int = WORTH_FOLDING) -> int:
+    """Fold the leaves of a partition, where there are ``worth`` of them; returns how many were.
 
     Folds are read before the leaves and written over the version that was read: so a leaf is never older than the
     fold it goes into. Where others fold at the same time, or write a leaf, that fold is left to the next time.
     """
     folds = {row.key: row for row in await tables.query(table, partition, FOLD)}
     leaves = await tables.query(table, partition, "", FOLD)
-    if len(leaves) < WORTH_FOLDING:
+    if len(leaves) < worth:
         return 0
     by_fold: defaultdict[str, list[Row]] = defaultdict(list)
     for leaf in leaves:
+        if len(json.dumps(leaf.values)) + len(leaf.key) > LARGEST_LEAF:
+            continue
         by_fold[f"{FOLD}{crc32(leaf.key.encode()) % FOLDS:02}"].append(leaf)
     folded = 0
     for key, some in by_fold.items():
@@ -73,7 +76,7 @@ def _changes(key: str, old: Row | None, leaves: Sequence[Row]) -> list[Change]:
     """Write a fold anew and take its leaves away; the fold is in the first batch. Nothing where it gets too full."""
     held = {**(_leaves_of(old) if old else {}), **{leaf.key: leaf.values for leaf in leaves}}
     texts = list(texts_of({name: leaf for name, leaf in sorted(held.items()) if leaf}))
-    if len(texts) > CELLS or any(len(text) > ROOM for text in texts):
+    if len(texts) > CELLS:
         return []
     row = Row(key, {f"c{number}": text for number, text in enumerate(texts)}, old.etag if old else "")
     removals: list[Change] = [Remove(leaf.key, leaf.etag) for leaf in leaves]
