@@ -27,7 +27,9 @@ __all__ = [
     "GROUPINGS",
     "UNATTRIBUTED",
     "Amount",
+    "Cells",
     "CostRow",
+    "Course",
     "Meter",
     "Quantum",
     "Rule",
@@ -35,9 +37,11 @@ __all__ = [
     "Whose",
     "always_on",
     "cells",
+    "course",
     "grouped",
     "report",
     "rows",
+    "summed",
 ]
 
 GROUPINGS = ("day", "stack", "box", "owner", "team", "meter")
@@ -166,39 +170,122 @@ def report(
     return rows(grouped(cells(books, book, (from_at, to_at), now, rule, zone), by), by)
 
 
-def cells(books: Books, book: PriceBook, period: _Interval, now: datetime, rule: Rule, zone: tzinfo) -> Cells:
-    """Cut what was billed in a period into its finest cells. The same facts give the same cells, however asked."""
-    tenants, connected = _by_stack(tenants_once(books.tenancies)), _by_stack(books.connections)
-    wide: defaultdict[_Share, int] = defaultdict(int)
-    narrow: defaultdict[_Share, int] = defaultdict(int)
-    days, rates = _Days(zone), _Rates(book)
-    own: dict[str, _Sharing] = {}
-    shared: dict[str, _Sharing] = {}
-    for meter in once(books.meters):
-        stack = meter.stack
-        of_kind = shared if meter.box is None else own
-        sharing = of_kind.get(stack)
-        if sharing is None:
-            inside = connected.get(stack, ()) if meter.box is None else ()
-            sharing = of_kind[stack] = _Sharing(tenants.get(stack, ()), inside)
-        longest, shortest = meter.wide(now, rule.start), meter.narrow(now, rule.start)
-        ends = ((longest, (wide, narrow)),) if longest == shortest else ((longest, (wide,)), (shortest, (narrow,)))
-        for interval, usages in ends:
-            if not _overlaps(interval, period):
-                continue
-            begin, end = max(interval[0], period[0]), min(interval[1], period[1])
-            cuts = (*sharing.between(begin, end), *days.between(begin, end), *rates.changes(meter))
-            for at, ticks in _stretches(interval, period, rule.quantum, cuts):
-                day, rate = days.name(at), rates.rate(meter, at)
-                for whose, share in _shares(meter.meter, sharing.holders(meter, at), ticks * meter.units):
-                    for usage in usages:
-                        usage[day, whose, rate] += share
-    return _priced(wide, narrow)
+def _ends(meter: Meter, now: datetime, rule: Rule) -> Iterator[tuple[_Interval, bool, bool, bool]]:
+    """Give a meter's intervals: whether each goes on as time does, and is the wide one, the narrow one, or both."""
+    longest, shortest = meter.wide(now, rule.start), meter.narrow(now, rule.start)
+    runs = meter.closed_absent_at is None
+    still_seen = runs and meter.closed_seen_at is None
+    if longest == shortest and runs == still_seen:
+        yield longest, runs, True, True
+    else:
+        yield longest, runs, True, False
+        yield shortest, still_seen, False, True
 
 
 _Rate = tuple[int, int]
 """What a microsecond costs in 10^-12 USD, as a fraction; hashed and multiplied far oftener than a price is read."""
 _Share = tuple[str, Whose, _Rate]
+
+
+def cells(books: Books, book: PriceBook, period: _Interval, now: datetime, rule: Rule, zone: tzinfo) -> Cells:
+    """Cut what was billed in a period into its finest cells. The same facts give the same cells, however asked."""
+    return course(books, book, period, now, rule, zone).at(now)
+
+
+class _Running(NamedTuple):
+    """The last stretch of a meter that runs: what it comes to depends on when one asks."""
+
+    day: str
+    rate: _Rate
+    meter: str
+    units: int
+    holders: Sequence[Whose]
+    since_at: datetime
+    opened_at: datetime | None
+    """Set where begun hours are billed: the beginning of the whole interval."""
+    is_wide: bool
+    is_narrow: bool
+
+    def ticks(self, now: datetime) -> int:
+        """Give the microseconds to bill at an instant."""
+        surplus = _round_up((self.opened_at, now)) if self.opened_at else 0
+        return (now - self.since_at) // _TICK + surplus
+
+
+@dataclass(slots=True)
+class Course:
+    """What some facts come to at any instant from ``since_at`` until before ``until_at``."""
+
+    since_at: datetime
+    until_at: datetime
+    wide: dict[_Share, int]
+    narrow: dict[_Share, int]
+    running: list[_Running]
+
+    def add(
+        self,
+        meter: Meter,
+        sharing: _Sharing,
+        days: _Days,
+        rates: _Rates,
+        period: _Interval,
+        rule: Rule,
+        ahead: list[datetime],
+    ) -> None:
+        """Cut one meter as of ``since_at``, and note in ``ahead`` when that may change by itself."""
+        now = self.since_at
+        for interval, goes_on, is_wide, is_narrow in _ends(meter, now, rule):
+            begin, end = max(interval[0], period[0]), min(interval[1], period[1])
+            still_runs = goes_on and end == now < period[1]
+            if goes_on and (begin >= now or period[1] == now):
+                ahead.append(max(begin, now + _TICK))
+            if begin >= end:
+                continue
+            cuts = (*sharing.between(begin, end), *days.between(begin, end), *rates.changes(meter))
+            for at, ticks in _stretches(interval, period, rule.quantum, cuts):
+                day, rate, holders = days.name(at), rates.rate(meter, at), sharing.holders(meter, at)
+                if still_runs and at + ticks * _TICK >= now:
+                    opened_at = interval[0] if rule.quantum is Quantum.HOUR else None
+                    each = _Running(day, rate, meter.meter, meter.units, holders, at, opened_at, is_wide, is_narrow)
+                    self.running.append(each)
+                    continue
+                for whose, share in _shares(meter.meter, holders, ticks * meter.units):
+                    if is_wide:
+                        self.wide[day, whose, rate] += share
+                    if is_narrow:
+                        self.narrow[day, whose, rate] += share
+
+    def at(self, now: datetime) -> Cells:
+        """Give the cells as of an instant."""
+        wide, narrow = dict(self.wide), dict(self.narrow)
+        for each in self.running:
+            for whose, share in _shares(each.meter, each.holders, each.ticks(now) * each.units):
+                key = (each.day, whose, each.rate)
+                if each.is_wide:
+                    wide[key] = wide.get(key, 0) + share
+                if each.is_narrow:
+                    narrow[key] = narrow.get(key, 0) + share
+        return _priced(wide, narrow)
+
+
+def course(books: Books, book: PriceBook, period: _Interval, now: datetime, rule: Rule, zone: tzinfo) -> Course:
+    """Cut facts once for all instants from ``now`` until something changes by itself: a day, a price, who shares."""
+    tenants, connected = _by_stack(tenants_once(books.tenancies)), _by_stack(books.connections)
+    days, rates = _Days(zone), _Rates(book)
+    ahead = [*period, days.next(now), *(span.from_at for span in _spans(books.tenancies, books.connections))]
+    ahead += [span.until_at for span in _spans(books.tenancies, books.connections) if span.until_at]
+    found = Course(now, now, defaultdict(int), defaultdict(int), [])
+    sharings: dict[tuple[str, bool], _Sharing] = {}
+    for meter in once(books.meters):
+        shared = meter.box is None
+        if (meter.stack, shared) not in sharings:
+            inside = connected.get(meter.stack, ()) if shared else ()
+            sharings[meter.stack, shared] = _Sharing(tenants.get(meter.stack, ()), inside)
+        sharing = sharings[meter.stack, shared]
+        ahead += rates.changes(meter)
+        found.add(meter, sharing, days, rates, period, rule, ahead)
+    found.until_at = min(at for at in ahead if at > now)
+    return found
 
 
 def _priced(wide: Mapping[_Share, int], narrow: Mapping[_Share, int]) -> Cells:
@@ -249,10 +336,18 @@ def grouped(found: Cells, by: str) -> Mapping[str, Amount]:
     """Sum cells by a grouping. Raises ValueError for one that is none."""
     if by not in GROUPINGS:
         raise ValueError(f"{by} is no grouping; there are {', '.join(GROUPINGS)}")
-    sums: defaultdict[str, Amount] = defaultdict(Amount)
-    for (day, whose), amount in found.items():
-        key = day if by == "day" else whose.named(by)
-        sums[key] = sums[key].plus(amount)
+    return summed((day if by == "day" else whose.named(by), amount) for (day, whose), amount in found.items())
+
+
+Key = TypeVar("Key")
+
+
+def summed(amounts: Iterable[tuple[Key, Amount]]) -> dict[Key, Amount]:
+    """Add amounts up by their keys."""
+    sums: dict[Key, Amount] = {}
+    for key, amount in amounts:
+        known = sums.get(key)
+        sums[key] = amount if known is None else known.plus(amount)
     return sums
 
 
@@ -390,6 +485,10 @@ class _Days:
         """Name the midnights within an interval."""
         self._reach(begin, end)
         return self.midnights[bisect_right(self.midnights, begin) : bisect_left(self.midnights, end)]
+
+    def next(self, at: datetime) -> datetime:
+        """Name the next midnight."""
+        return midnight(at.astimezone(self.zone).date() + timedelta(days=1), self.zone)
 
     def name(self, at: datetime) -> str:
         """Name the day (ISO) that an instant lies in."""

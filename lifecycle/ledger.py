@@ -8,6 +8,7 @@ ended that day. Both are folded. Names of stacks begin with a letter, so theirs 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -216,17 +217,25 @@ async def read(tables: Tables, stack: str | None = None) -> Books:
 
 async def facts(tables: Tables, since_at: datetime) -> Books:
     """Read what runs, and what ended at or after an instant: all that can matter to a bill from then on."""
-    ended = [row async for row in tables.scan(Table.METERS, f"!{instant_text(since_at)[:10]}", OPEN)]
-    runs = unfolded(await tables.query(Table.METERS, OPEN)).items()
-    found = [_read(stack, kind, str(text)) for stack, leaf in runs for kind, text in leaf.items()]
-    for _, rows in groupby(ended, lambda row: row.partition):
-        for key, leaf in unfolded(rows).items():
-            found += [_read(key.partition("|")[0], kind, f"[{text}]") for kind, text in leaf.items()]
+    found = [piece for pieces in (await facts_of_stacks(tables, since_at)).values() for piece in pieces]
     return Books(
         tuple(meter for each in found for meter in each.meters),
         tuple(tenancy for each in found for tenancy in each.tenancies),
         tuple(connection for each in found for connection in each.connections),
     )
+
+
+async def facts_of_stacks(tables: Tables, since_at: datetime) -> Mapping[str, tuple[Books, ...]]:
+    """Read the same stack by stack, in pieces. The same copies, read again, are the very same pieces."""
+    ended = [row async for row in tables.scan(Table.METERS, f"!{instant_text(since_at)[:10]}", OPEN)]
+    found: defaultdict[str, list[Books]] = defaultdict(list)
+    for stack, leaf in unfolded(await tables.query(Table.METERS, OPEN)).items():
+        found[stack] += [_read(stack, kind, str(text)) for kind, text in leaf.items()]
+    for _, rows in groupby(ended, lambda row: row.partition):
+        for key, leaf in sorted(unfolded(rows).items()):
+            stack = key.partition("|")[0]
+            found[stack] += [_read(stack, kind, f"[{text}]") for kind, text in leaf.items()]
+    return {stack: tuple(pieces) for stack, pieces in sorted(found.items())}
 
 
 async def first_day(tables: Tables) -> str | None:

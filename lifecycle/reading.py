@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 
-from lifecycle.costs import GROUPINGS, Amount, Cells, CostRow, Rule, cells, rows
-from lifecycle.meters import Books
+from lifecycle.costs import GROUPINGS, Amount, Cells, CostRow, Rule, rows, summed
+from lifecycle.courses import Pieces
+from lifecycle.ledger import facts_of_stacks
 from lifecycle.prices import PriceBook
 from lifecycle.rollups import Finished, Rollups
 from lifecycle.savings import Savings, saved
@@ -81,18 +82,17 @@ class Reading:
         self.zone = rollups.zone
         self.rule: Rule = rollups.rule
         self._since: datetime | None = None
-        self._books = Books()
+        self._pieces: Mapping[str, Pieces] = {}
         self._cells: dict[tuple[Period, str], Cells] = {}
+        self._sums_known: dict[tuple[Period, str, str, bool], Mapping[tuple[str, str], Amount]] = {}
 
     async def costs(self, from_at: datetime, to_at: datetime, by: str, zone: tzinfo | None = None) -> Costs:
         """Sum a period [from_at, to_at) by one of ``GROUPINGS``; ``zone`` says where a day begins.
 
         Raises ValueError for an unknown grouping.
         """
-        found: defaultdict[str, Amount] = defaultdict(Amount)
-        for (day, key), amount in (await self._sums((from_at, to_at), by, zone or self.zone)).items():
-            name = day if by == "day" else key
-            found[name] = found[name].plus(amount)
+        sums = await self._sums((from_at, to_at), by, zone or self.zone)
+        found = summed((day if by == "day" else key, amount) for (day, key), amount in sums.items())
         currency, rate = self.settings.currency, self.settings.exchange_rate
         return Costs(from_at, to_at, by, rows(found, by), currency, rate, self._freshness())
 
@@ -113,9 +113,10 @@ class Reading:
         middle, rest = self._split((from_at, to_at))
         total = await self.rollups.saved(*middle) if middle else Savings()
         for part in rest:
-            books = await self._facts(part[0])
-            part_cells = await self._cut(part, self.zone)
-            total += saved(books, self.book, part, self.now, self.rule, self.zone, part_cells)
+            billed = await self._cut(part, self.zone)
+            pieces = (piece for some in (await self._facts(part[0])).values() for piece in some)
+            books = self.rollups.courses.with_teams(tuple(pieces))
+            total += saved(books, self.book, part, self.now, self.rule, self.zone, billed)
         return total
 
     async def _sums(
@@ -125,30 +126,35 @@ class Reading:
         if by not in GROUPINGS:
             raise ValueError(f"{by} is no grouping; there are {', '.join(GROUPINGS)}")
         key = "meter" if by == "day" else by
-        middle, rest = self._split(period)
-        if (daily or by == "day") and zone != self.zone:
-            middle, rest = None, [period]
-        sums: defaultdict[tuple[str, str], Amount] = defaultdict(Amount)
-        if middle:
-            sums.update(await self.rollups.sums(key, *middle))
-        for part in sorted(rest):
-            for (day, whose), amount in (await self._cut(part, zone)).items():
-                name = whose.named(key)
-                sums[day, name] = sums[day, name].plus(amount)
-        return sums
+        by_days = daily or by == "day"
+        question = (period, key, str(zone), by_days and zone != self.zone)
+        if question not in self._sums_known:
+            self._sums_known[question] = await self._add_up(period, key, zone, by_days=by_days)
+        return self._sums_known[question]
+
+    async def _add_up(
+        self, period: Period, key: str, zone: tzinfo, *, by_days: bool
+    ) -> Mapping[tuple[str, str], Amount]:
+        middle, rest = (None, [period]) if by_days and zone != self.zone else self._split(period)
+        amounts = list((await self.rollups.sums(key, *middle)).items()) if middle else []
+        for part in sorted(rest):  # the earliest reads facts enough for all
+            cut = await self._cut(part, zone)
+            amounts += [((day, whose.named(key)), amount) for (day, whose), amount in cut.items()]
+        return summed(amounts)
 
     async def _cut(self, part: Period, zone: tzinfo) -> Cells:
         known = self._cells.get((part, str(zone)))
         if known is None:
-            books = await self._facts(part[0])
-            known = self._cells[part, str(zone)] = cells(books, self.book, part, self.now, self.rule, zone)
+            facts = await self._facts(part[0])
+            known = self.rollups.courses.cells(facts, self.book, part, self.now, zone)
+            self._cells[part, str(zone)] = known
         return known
 
-    async def _facts(self, since_at: datetime) -> Books:
+    async def _facts(self, since_at: datetime) -> Mapping[str, Pieces]:
         """Read the facts since an instant, unless more than those were read already."""
         if self._since is None or since_at < self._since:
-            self._books, self._since = await self.rollups.facts(since_at), since_at
-        return self._books
+            self._pieces, self._since = await facts_of_stacks(self.rollups.tables, since_at), since_at
+        return self._pieces
 
     def _split(self, period: Period) -> tuple[Period | None, list[Period]]:
         """Cut a period into the finished days in its middle, and what is left at its ends."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from lifecycle import ledger
 from lifecycle.costs import GROUPINGS, Amount, Cells, Rule, Whose, cells, grouped
+from lifecycle.courses import Courses
 from lifecycle.folds import CELLS, texts_of
 from lifecycle.ledger import LATE, ROLLED_UP, STATE
 from lifecycle.meters import Books
@@ -46,9 +47,9 @@ class Rollups:
         self, tables: Tables, zone: ZoneInfo, rule: Rule, team_of: Callable[[str], str | None] = lambda _: None
     ) -> None:
         self.tables = tables
-        self.team_of = team_of
         self.zone = zone
         self.rule = rule
+        self.courses = Courses(rule, team_of)
 
     @property
     def mark(self) -> str:
@@ -71,9 +72,7 @@ class Rollups:
 
     async def facts(self, since_at: datetime) -> Books:
         """Read what can matter to a bill from an instant on, with the team of each person."""
-        books = await ledger.facts(self.tables, since_at)
-        tenancies = tuple(replace(each, team=self.team_of(each.owner)) for each in books.tenancies)
-        return replace(books, tenancies=tenancies)
+        return self.courses.with_teams((await ledger.facts(self.tables, since_at),))
 
     async def finish(self, now: datetime) -> int:
         """Sum all days that have ended and were not summed, or not with all facts; returns how many.

@@ -6,8 +6,8 @@ on both sides.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, time, timedelta, tzinfo
 from decimal import Decimal
@@ -23,9 +23,9 @@ WEEKEND = 5
 UNIT = "bastion.unit"
 DOOR = ("bastion.basic", "ip.standard")
 DISK = "disk.StandardSSD_LRS"
+_TICK = timedelta(microseconds=1)
 
 Span = tuple[datetime, datetime]
-_Up = Callable[[Span], list[Span]]
 _Key = Callable[[Tenancy], tuple[str, str]]
 
 
@@ -81,22 +81,26 @@ def saved(
     billed = cells(books, book, period, now, rule, zone) if billed is None else billed
     actual = sum(amount.pico for amount in billed.values())
     machines = sum(amount.pico for (_, whose), amount in billed.items() if whose.meter.startswith(("vm.", "disk.")))
+    working = list(_working(period, zone))
     return Savings(
         actual=Decimal(actual) / PICO,
-        always_on=_kept_up(tenancies, book, period, now, lambda span: [span]),
-        runbook=_kept_up(tenancies, book, period, now, lambda span: list(_working(span, zone))),
+        always_on=_kept_up(tenancies, book, period, now, [period]),
+        runbook=_kept_up(tenancies, book, period, now, working),
         hub=Decimal(machines) / PICO + _hubs(tenancies, book, period, now),
-        hours_open=sum((each[0] for each in usage), Decimal()),
-        hours_used=sum((each[1] for each in usage), Decimal()),
-        hours_idle_tail=sum((each[2] for each in usage), Decimal()),
-        hours_waited=sum((_waited(meter, period, now) for meter in doors), Decimal()),
+        hours_open=_hours(sum(each[0] for each in usage)),
+        hours_used=_hours(sum(each[1] for each in usage)),
+        hours_idle_tail=_hours(sum(each[2] for each in usage)),
+        hours_waited=_hours(sum(_waited(meter, period, now) for meter in doors)),
     )
 
 
-def _hours(spans: Iterable[Span]) -> Decimal:
-    return sum((Decimal((to_at - from_at) / timedelta(microseconds=1)) for from_at, to_at in spans), Decimal()) / (
-        Decimal(3_600_000_000)
-    )
+def _hours(ticks: int) -> Decimal:
+    return Decimal(ticks) / 3_600_000_000
+
+
+def _ticks(spans: Iterable[Span]) -> int:
+    """Add up spans, in microseconds."""
+    return sum((to_at - from_at) // _TICK for from_at, to_at in spans)
 
 
 def _clipped(span: Span, period: Span) -> list[Span]:
@@ -115,41 +119,48 @@ def _union(spans: Iterable[Span]) -> list[Span]:
     return joined
 
 
-def _use(
-    open_span: Span, connections: Iterable[Connection], period: Span, now: datetime
-) -> tuple[Decimal, Decimal, Decimal]:
-    """Give the hours a door was open in a period, in use, and idle after its last use (all of it where nobody came)."""
+def _use(open_span: Span, connections: Iterable[Connection], period: Span, now: datetime) -> tuple[int, int, int]:
+    """Give how long a door was open in a period, in use, and idle after its last use (all of it where nobody came)."""
     inside = _union(span for each in connections for span in _clipped((each.from_at, each.until_at or now), open_span))
     tail = (inside[-1][1] if inside else open_span[0], open_span[1])
     return (
-        _hours(_clipped(open_span, period)),
-        _hours(part for span in inside for part in _clipped(span, period)),
-        _hours(_clipped(tail, period)),
+        _ticks(_clipped(open_span, period)),
+        _ticks(part for span in inside for part in _clipped(span, period)),
+        _ticks(_clipped(tail, period)),
     )
 
 
-def _waited(meter: Meter, period: Span, now: datetime) -> Decimal:
-    """Give the hours between the claim of a door and its first sighting in order, or until it was given up."""
+def _waited(meter: Meter, period: Span, now: datetime) -> int:
+    """Give the time between the claim of a door and its first sighting in order, or until it was given up."""
     ready_at = min(meter.opened_seen_at, meter.closed_absent_at or now)
-    return _hours(_clipped((meter.opened_claimed_at, max(ready_at, meter.opened_claimed_at)), period))
+    return _ticks(_clipped((meter.opened_claimed_at, max(ready_at, meter.opened_claimed_at)), period))
 
 
-def _kept_up(tenancies: Iterable[Tenancy], book: PriceBook, period: Span, now: datetime, up: _Up) -> Decimal:
+def _kept_up(tenancies: Iterable[Tenancy], book: PriceBook, period: Span, now: datetime, up: Sequence[Span]) -> Decimal:
     """Price a door per stack and every machine, while ``up``, for as long as boxes are had; disks always."""
-    total = Decimal()
+    times: Counter[tuple[str, tuple[str, ...]]] = Counter()
     for (_, region), had in _had(tenancies, period, now, lambda each: (each.stack, each.region)).items():
-        total += sum((_hours(up(span)) for span in had), Decimal()) * _rate(book, region, DOOR, period)
+        times[region, DOOR] += sum(_ticks_within(span, up) for span in had)
     for each in tenancies:
         for span in _clipped((each.from_at, each.until_at or now), period):
-            total += _hours(up(span)) * _rate(book, each.region, (each.machine,), period)
-            total += _hours([span]) * _rate(book, each.region, (DISK,), period)
-    return total
+            times[each.region, (each.machine,)] += _ticks_within(span, up)
+            times[each.region, (DISK,)] += _ticks([span])
+    return _priced(times, book, period)
+
+
+def _ticks_within(span: Span, up: Sequence[Span]) -> int:
+    return sum(_ticks(_clipped(span, each)) for each in up)
 
 
 def _hubs(tenancies: Iterable[Tenancy], book: PriceBook, period: Span, now: datetime) -> Decimal:
     """Price one door per region for as long as anybody has a box there."""
     spans = _had(tenancies, period, now, lambda each: ("", each.region))
-    return sum((_hours(had) * _rate(book, region, DOOR, period) for (_, region), had in spans.items()), Decimal())
+    return _priced({(region, DOOR): _ticks(had) for (_, region), had in spans.items()}, book, period)
+
+
+def _priced(times: Mapping[tuple[str, tuple[str, ...]], int], book: PriceBook, period: Span) -> Decimal:
+    prices = (_hours(ticks) * _rate(book, region, meters, period) for (region, meters), ticks in times.items())
+    return sum(prices, Decimal())
 
 
 def _had(tenancies: Iterable[Tenancy], period: Span, now: datetime, key: _Key) -> Mapping[tuple[str, str], list[Span]]:

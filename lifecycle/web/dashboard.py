@@ -28,7 +28,7 @@ PATH = "/api/dashboard"
 CHOICES = (7, 30, 90, 365)
 """Lengths of the period, in days."""
 CHOSEN = 30
-STACKS_ALERTED = 20
+STACKS_ALERTED = 10
 """Of so many stacks the alerts are read: each is a query of its own."""
 SUGGESTED_HOURS = 2.0
 

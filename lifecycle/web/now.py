@@ -14,9 +14,9 @@ from lifecycle.rows import StackRows, instant_of
 from lifecycle.web import views
 from lifecycle.web.page import Next, Now, NowBox, NowSession, Trouble, Word
 
-MOST_BOXES = 40
+MOST_BOXES = 24
 """So many boxes are shown; a person looks for theirs, not for all."""
-MOST_STACKS = MOST_BOXES
+MOST_STACKS = 24
 """So many stacks are read for it. Where there are more, the board says which."""
 MOST_TROUBLES = 20
 MOST_SESSIONS = 60

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lifecycle.costs import GROUPINGS, CostRow, Meter, Tenancy, report
+from lifecycle.costs import GROUPINGS, CostRow, Meter, Quantum, Rule, Tenancy, cells, course, report
+from lifecycle.meters import Books, Start
 from lifecycle.prices import DEFAULT_BOOK
 from tests.strategies import instants, meters, tenancies
 
@@ -85,3 +86,21 @@ def test_no_row_is_empty_negative_or_below_its_least(
     assert [row.key for row in found] == sorted({row.key for row in found})
     assert all(row.hours > 0 and row.amount >= row.least_amount >= 0 for row in found)
     assert all(row.hours >= row.least_hours >= 0 for row in found)
+
+
+@given(ledgers, tenants, st.sampled_from(Quantum), st.sampled_from(Start), instants, st.tuples(instants, instants))
+@settings(deadline=None)
+def test_facts_cut_once_say_the_same_of_any_later_instant_as_cut_anew(
+    ledger: list[Meter],
+    people: list[Tenancy],
+    quantum: Quantum,
+    start: Start,
+    first: datetime,
+    ends: tuple[datetime, datetime],
+) -> None:
+    period, books, rule = (min(ends), max(ends)), Books(tuple(ledger), tuple(people)), Rule(quantum, start)
+    known = course(books, DEFAULT_BOOK, period, first, rule, LONDON)
+    assert known.since_at == first < known.until_at
+    for share in (0, 0.3, 1):
+        now = max(first, min(first + share * timedelta(days=1), known.until_at - timedelta(microseconds=1)))
+        assert known.at(now) == cells(books, DEFAULT_BOOK, period, now, rule, LONDON)
