@@ -23,6 +23,7 @@ from lifecycle.meters import Books, Connection, Meter, Tenancy
 from lifecycle.model import BoxIntent, StackStatus
 from lifecycle.observation import MeterChange, SessionChange
 from lifecycle.ports import LARGEST_BATCH, Put, Row, Table, Tables, Value
+from lifecycle.prices import PriceBook
 from lifecycle.rows import instant_of, instant_text
 
 NOT_YET = datetime.max.replace(tzinfo=UTC)
@@ -37,8 +38,12 @@ ROLLED_UP, LATE = "claimed", "late!"
 STATE = "state"
 
 
-def meter_row(change: MeterChange, owners: Mapping[str, str], region: str = "") -> Row:
-    """Write an interval. Its key is its part, meter and beginning: closing it writes the same row again."""
+def meter_row(change: MeterChange, owners: Mapping[str, str], region: str = "", book: PriceBook | None = None) -> Row:
+    """Write an interval. Its key is its part, meter and beginning: closing it writes the same row again.
+
+    With a book it also says at which price it began, where that is from and of when: for who reads the row. A bill
+    goes by the book itself, since a price may change while an interval runs.
+    """
     meter, (_, _, box) = change.open, change.part.partition("!")
     name, units = _units(meter.meter)
     cells: dict[str, Value] = {
@@ -59,6 +64,9 @@ def meter_row(change: MeterChange, owners: Mapping[str, str], region: str = "") 
         "closed_absent_at": change.closed_absent_at,
     }
     cells |= {name: instant_text(at) for name, at in instants.items() if at}
+    if price := book and book.price(name, region, meter.claimed_at):
+        as_of = price.as_of.isoformat()
+        cells |= {"usd_per_hour": str(price.usd_per_hour), "price_source": price.source, "price_as_of": as_of}
     return Row(f"{change.part}|{meter.meter}|{cells['opened_claimed_at']}", cells)
 
 

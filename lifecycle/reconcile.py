@@ -55,6 +55,7 @@ from lifecycle.ports import (
     Table,
     Tables,
 )
+from lifecycle.price_list import read_book
 from lifecycle.rows import INTENT, OPERATION, RANGES, Stored, range_key, row_of, status_row
 from lifecycle.sightings import merged
 from lifecycle.timetable import Timetable
@@ -431,7 +432,8 @@ class Reconciler:
             for name, known in turn.status.boxes.items()
             if self._comes_or_goes(turn, name, known)
         ]
-        meters = [meter_row(change, owners, region) for change in turn.meters]
+        book = await read_book(self.tables) if turn.meters else None
+        meters = [meter_row(change, owners, region, book) for change in turn.meters]
         sessions = [session_row(change) for change in turn.sessions]
         looked = turn.status.looked_at == turn.now and not turn.kept
         if not (meters or sessions or (tenancies and not turn.kept) or looked):

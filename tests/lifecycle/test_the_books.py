@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
 from lifecycle.ports import Put, Table
+from lifecycle.price_list import learn
+from lifecycle.prices import DEFAULT_BOOK, Price
 from sandbox.arm.switches import Switches
-from tests.world.harness import ALICE, OPERATOR, World
+from tests.world.harness import ALICE, MONDAY, OPERATOR, World
+
+HOUR = timedelta(hours=1)
 
 SWITCHES = [
     Switches(billing_start=start, billing_quantum=quantum)
@@ -96,6 +101,20 @@ async def test_a_machine_stopped_in_the_portal_is_seen_and_metered_as_azure_bill
 
 def _vm(world: World) -> str:
     return str(world.resources()["virtualMachines/jb-main_alice-vm"]["id"])
+
+
+async def test_each_interval_says_at_which_price_it_began_and_where_that_is_from() -> None:
+    world = World()
+    early = Price("nat", Decimal(9), "another meter's", date(2026, 11, 1), "westeurope", MONDAY)
+    door = Price("bastion.basic", Decimal("0.2"), "the region's list", date(2026, 11, 22), "westeurope", MONDAY - HOUR)
+    await learn(world.tables, "westeurope", [early, door], MONDAY - HOUR)
+    await world.until_phase(await world.ask(hours=2), "ready")
+    rows = [row.values for row in await world.tables.query(Table.METERS, "main") if "meter" in row.values]
+    said = {str(row["meter"]): (row["usd_per_hour"], row["price_source"], row["price_as_of"]) for row in rows}
+    assert said["bastion.basic"] == ("0.2", "the region's list", "2026-11-22")
+    machine = DEFAULT_BOOK.price("vm.Standard_D2s_v5")
+    assert machine
+    assert said["vm.Standard_D2s_v5"] == (str(machine.usd_per_hour), machine.source, machine.as_of.isoformat())
 
 
 async def test_what_a_crash_repeats_is_booked_once() -> None:
