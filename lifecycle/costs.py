@@ -48,6 +48,8 @@ GROUPINGS = ("day", "stack", "box", "owner", "team", "meter")
 UNATTRIBUTED = "unattributed"
 """The key of what a stack's boxes share at times when it had none, and of people without a team."""
 
+DOOR = frozenset({"bastion", "ip-bastion"})
+"""The parts of a door: of a hub's all bear their share whose stacks are entered by it."""
 _TICK = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1) // _TICK
 _PLACES = 9
@@ -271,17 +273,22 @@ class Course:
 def course(books: Books, book: PriceBook, period: _Interval, now: datetime, rule: Rule, zone: tzinfo) -> Course:
     """Cut facts once for all instants from ``now`` until something changes by itself: a day, a price, who shares."""
     tenants, connected = _by_stack(tenants_once(books.tenancies)), _by_stack(books.connections)
+    through = defaultdict(list)
+    for tenancy in (each for each in tenants_once(books.tenancies) if each.door):
+        through[tenancy.door].append(tenancy)
     days, rates = _Days(zone), _Rates(book)
     ahead = [*period, days.next(now), *(span.from_at for span in _spans(books.tenancies, books.connections))]
     ahead += [span.until_at for span in _spans(books.tenancies, books.connections) if span.until_at]
     found = Course(now, now, defaultdict(int), defaultdict(int), [])
-    sharings: dict[tuple[str, bool], _Sharing] = {}
+    sharings: dict[tuple[str, bool, bool], _Sharing] = {}
     for meter in once(books.meters):
-        shared = meter.box is None
-        if (meter.stack, shared) not in sharings:
-            inside = connected.get(meter.stack, ()) if shared else ()
-            sharings[meter.stack, shared] = _Sharing(tenants.get(meter.stack, ()), inside)
-        sharing = sharings[meter.stack, shared]
+        shared, of_door = meter.box is None, meter.box is None and meter.part in DOOR
+        kind = (meter.stack, shared, of_door)
+        if kind not in sharings:
+            sharers = [each for each in tenants.get(meter.stack, ()) if not (of_door and each.door)]
+            sharers += through[meter.stack] if of_door else []
+            sharings[kind] = _Sharing(meter.stack, sharers, connected.get(meter.stack, ()) if shared else ())
+        sharing = sharings[kind]
         ahead += rates.changes(meter)
         found.add(meter, sharing, days, rates, period, rule, ahead)
     found.until_at = min(at for at in ahead if at > now)
@@ -436,8 +443,9 @@ def _shares(meter: str, holders: Sequence[Whose], ticks: int) -> Iterator[tuple[
 class _Sharing:
     """Who may have to share one stack's meters, and when that changes."""
 
-    def __init__(self, tenancies: Sequence[Tenancy], connections: Sequence[Connection]) -> None:
+    def __init__(self, stack: str, tenancies: Sequence[Tenancy], connections: Sequence[Connection]) -> None:
         """Who is connected decides for what boxes share; for boxes' own meters there are none."""
+        self.stack = stack
         self.tenancies = tenancies
         self.connections = connections
         spans = list(_spans(tenancies, connections))
@@ -463,9 +471,13 @@ class _Sharing:
         if meter.owner:
             present = [each for each in present if each.owner == meter.owner] or present
         used = {connection.box for connection in self.connections if connection.holds(at)}
-        present = [each for each in present if each.box in used or "" in used] or present
-        found = {Whose(meter.stack, each.box, each.owner, each.team or "", "") for each in present}
+        present = [each for each in present if self._name(each) in used or "" in used] or present
+        found = {Whose(each.stack, each.box, each.owner, each.team or "", "") for each in present}
         return sorted(found) or (Whose(meter.stack, meter.box or "", meter.owner or "", "", ""),)
+
+    def _name(self, tenancy: Tenancy) -> str:
+        """Name a box as the sessions of this stack do: another stack's with that stack's name."""
+        return tenancy.box if tenancy.stack == self.stack else f"{tenancy.stack}/{tenancy.box}"
 
 
 def _spans(tenancies: Iterable[Tenancy], connections: Iterable[Connection]) -> Iterator[Tenancy | Connection]:

@@ -92,8 +92,8 @@ def session_row(change: SessionChange) -> Row:
     return Row(quote(change.session_id, safe=""), cells)
 
 
-def tenancy_row(box: BoxIntent, until_at: datetime | None, region: str = "") -> Row:
-    """Write that somebody has, or had, a box: what all share is split between those.
+def tenancy_row(box: BoxIntent, until_at: datetime | None, region: str = "", door: str = "") -> Row:
+    """Write that somebody has, or had, a box: what all share is split between those. ``door`` is the hub, if any.
 
     Who has asked for later bears nothing before the box may have been begun.
     """
@@ -104,6 +104,8 @@ def tenancy_row(box: BoxIntent, until_at: datetime | None, region: str = "") -> 
         "region": region,
         "from_at": instant_text(max(box.requested_at, box.wanted_from_at - LONGEST_LEAD)),
     }
+    if door:
+        cells["door"] = door
     if until_at:
         cells["until_at"] = instant_text(until_at)
     return Row(f"{TENANCY}{box.name}|{box.incarnation}", cells)
@@ -121,7 +123,14 @@ class Page:
     """Everything that runs there, as last seen."""
 
 
-def running(stack: str, region: str, status: StackStatus, boxes: Mapping[str, BoxIntent], live: Iterable[str]) -> Books:
+def running(
+    stack: str,
+    region: str,
+    status: StackStatus,
+    boxes: Mapping[str, BoxIntent],
+    live: Iterable[str],
+    door: str = "",
+) -> Books:
     """Say what runs in a stack: from its status, so that it may be written again and again."""
     owners = {name: box.owner for name, box in boxes.items()}
     meters = (
@@ -131,7 +140,9 @@ def running(stack: str, region: str, status: StackStatus, boxes: Mapping[str, Bo
     seen = (meter.last_seen_at for _, meter in sorted(status.meters.items()))
     return Books(
         tuple(replace(meter, closed_seen_at=at) for meter, at in zip(meters, seen, strict=True)),
-        tuple(_tenancy_of(replace(tenancy_row(boxes[name], None, region), partition=stack)) for name in sorted(live)),
+        tuple(
+            _tenancy_of(replace(tenancy_row(boxes[name], None, region, door), partition=stack)) for name in sorted(live)
+        ),
         tuple(
             Connection(stack, session.box, key, session.started_at) for key, session in sorted(status.sessions.items())
         ),
@@ -225,7 +236,7 @@ async def read(tables: Tables, stack: str | None = None) -> Books:
 
 async def facts(tables: Tables, since_at: datetime) -> Books:
     """Read what runs, and what ended at or after an instant: all that can matter to a bill from then on."""
-    found = [piece for pieces in (await facts_of_stacks(tables, since_at)).values() for piece in pieces]
+    found = [piece for pieces in (await _pieces(tables, since_at)).values() for piece in pieces]
     return Books(
         tuple(meter for each in found for meter in each.meters),
         tuple(tenancy for each in found for tenancy in each.tenancies),
@@ -234,7 +245,29 @@ async def facts(tables: Tables, since_at: datetime) -> Books:
 
 
 async def facts_of_stacks(tables: Tables, since_at: datetime) -> Mapping[str, tuple[Books, ...]]:
-    """Read the same stack by stack, in pieces. The same copies, read again, are the very same pieces."""
+    """Read the same in pieces, stack by stack; stacks that are entered by one door are together.
+
+    The same copies, read again, are the very same pieces.
+    """
+    own = await _pieces(tables, since_at)
+    heads: dict[str, str] = {}
+
+    def head(stack: str) -> str:
+        while stack in heads:
+            stack = heads[stack]
+        return stack
+
+    for stack, pieces in own.items():
+        for door in sorted({each.door for piece in pieces for each in piece.tenancies} - {""}):
+            if head(stack) != head(door):
+                heads[head(stack)] = head(door)
+    found: defaultdict[str, list[Books]] = defaultdict(list)
+    for stack, pieces in sorted(own.items()):
+        found[head(stack)] += pieces
+    return {stack: tuple(pieces) for stack, pieces in found.items()}
+
+
+async def _pieces(tables: Tables, since_at: datetime) -> Mapping[str, list[Books]]:
     ended = [row async for row in tables.scan(Table.METERS, f"!{instant_text(since_at)[:10]}", OPEN)]
     found: defaultdict[str, list[Books]] = defaultdict(list)
     for stack, leaf in unfolded(await tables.query(Table.METERS, OPEN)).items():
@@ -243,7 +276,7 @@ async def facts_of_stacks(tables: Tables, since_at: datetime) -> Mapping[str, tu
         for key, leaf in sorted(unfolded(rows).items()):
             stack = key.partition("|")[0]
             found[stack] += [_read(stack, kind, f"[{text}]") for kind, text in leaf.items()]
-    return {stack: tuple(pieces) for stack, pieces in sorted(found.items())}
+    return found
 
 
 async def first_day(tables: Tables) -> str | None:
@@ -289,6 +322,7 @@ def _tenancy_of(row: Row) -> Tenancy:
         until_at=_instant_or_none(row, "until_at"),
         machine=str(row.values.get("machine", "")),
         region=str(row.values.get("region", "")),
+        door=str(row.values.get("door", "")),
     )
 
 
@@ -326,7 +360,7 @@ _PACKED = {
         *("part", "meter", "units", "box", "owner", "region", "opened_claimed_at", "opened_seen_at"),
         *("opened_there_at", "opened_busy_at", "closed_seen_at", "closed_absent_at"),
     ),
-    "t": ("box", "owner", "machine", "region", "from_at", "until_at"),
+    "t": ("box", "owner", "machine", "region", "from_at", "until_at", "door"),
     "s": ("box", "session_id", "started_at", "ended_at"),
 }
 """The cells of a copy, in the order in which they are written; what only people ask about is left out."""
@@ -341,7 +375,7 @@ def _running_row(page: Page) -> Row:
     lists: dict[str, list[list[Value]]] = {
         "m": [_packed(_row_of_meter(meter)) for meter in page.running.meters],
         "t": [
-            [each.box, each.owner, each.machine, each.region, instant_text(each.from_at), ""]
+            [each.box, each.owner, each.machine, each.region, instant_text(each.from_at), "", each.door]
             for each in page.running.tenancies
         ],
         "s": [[each.box, each.session_id, instant_text(each.from_at), ""] for each in page.running.connections],

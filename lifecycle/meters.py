@@ -69,6 +69,8 @@ class Tenancy:
     machine: str = ""
     """The meter of its machine while it runs, e.g. ``vm.Standard_D2s_v5``; empty where it was not recorded."""
     region: str = ""
+    door: str = ""
+    """The stack whose door it is entered by, where that is not its own."""
 
     def holds(self, at: datetime) -> bool:
         """Say whether the box was theirs at that instant."""

@@ -21,7 +21,7 @@ from lifecycle.decision import LOOK_AT_ALL_EVERY, Decision
 from lifecycle.drift import expecting
 from lifecycle.events import between
 from lifecycle.faults import AzureFault, Conflict, Overdue
-from lifecycle.hubs import outlook_of
+from lifecycle.hubs import is_foreign, outlook_of
 from lifecycle.ledger import Page, keep, meter_row, running, session_row, tenancy_row
 from lifecycle.links import Keep
 from lifecycle.lookout import POLL_EVERY, Lookout
@@ -424,11 +424,12 @@ class Reconciler:
 
     async def _keep_books(self, turn: Turn) -> None:
         """Write meters and sessions. Their keys come from stored instants, so that a repeat changes nothing."""
-        region = turn.intent.region
+        region, hub = turn.intent.region, turn.intent.hub or ""
+        door = "" if is_foreign(hub) else hub
         boxes = {name: box.value for name, box in turn.rows.boxes.items()}
         owners = {name: box.owner for name, box in boxes.items()}
         tenancies = [
-            tenancy_row(boxes[name], turn.now if known.phase == "gone" else None, region)
+            tenancy_row(boxes[name], turn.now if known.phase == "gone" else None, region, door)
             for name, known in turn.status.boxes.items()
             if self._comes_or_goes(turn, name, known)
         ]
@@ -439,7 +440,7 @@ class Reconciler:
         if not (meters or sessions or (tenancies and not turn.kept) or looked):
             return
         live = [name for name in boxes if name in turn.status.boxes and turn.status.boxes[name].phase != "gone"]
-        runs = running(turn.rows.name, region, turn.status, boxes, live)
+        runs = running(turn.rows.name, region, turn.status, boxes, live, door)
         await keep(self.tables, Page(turn.rows.name, (*meters, *tenancies), tuple(sessions), runs))
         turn.meters, turn.sessions, turn.kept = [], [], True
 

@@ -107,6 +107,7 @@ def tenancies(draw: st.DrawFn) -> Tenancy:
         team=draw(st.sampled_from((None, "red"))),
         from_at=from_at,
         until_at=draw(st.none() | gaps.map(lambda gap: from_at + 3 * gap)),
+        door=draw(st.sampled_from(("", "", "main", "side"))),
     )
 
 

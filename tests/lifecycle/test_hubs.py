@@ -7,11 +7,13 @@ from datetime import timedelta
 
 import pytest
 
+from lifecycle.bill import Bill
+from lifecycle.costs import GROUPINGS
 from lifecycle.model import Sku
 from lifecycle.ports import Replace, Row, Table
 from lifecycle.refusals import Taken
 from sandbox.arm.admission import NotAdmitted
-from tests.world.harness import ALICE, World
+from tests.world.harness import ALICE, OPERATOR, World
 
 HUB_OF_SPOKE = {"STACKS": '{"spoke": {"hub": "main"}, "other": {"hub": "main"}}'}
 DOOR = {"bastionHosts/jb-main-bastion", "publicIPAddresses/jb-main-bastion-ip"}
@@ -184,3 +186,21 @@ async def test_a_steady_pair_of_stacks_changes_nothing_in_azure() -> None:
     await world.pass_by(hours=6)
     assert mutations(world) == before
     assert world.passes - passes <= 30
+
+
+async def test_the_door_is_on_the_bills_of_those_who_use_it_and_every_grouping_has_its_price() -> None:
+    world = World(HUB_OF_SPOKE)
+    alice = await world.ask(stack="spoke", hours=3)
+    await world.ask(OPERATOR, stack="other", name="bob", hours=3)
+    await world.until_phase(alice, "ready", minutes=30)
+    world.connect(alice, door=MAIN_DOOR, minutes=60)
+    await world.pass_by(hours=2)
+    bill = Bill(world.tables, world.bell, world, world.settings)
+    period = (world.start, world.now)
+    found = {by: await bill.costs(*period, by) for by in GROUPINGS}
+    assert len({costs.total for costs in found.values()}) == 1
+    shares = {row.key: row.amount for row in found["stack"].rows}
+    assert set(shares) == {"spoke", "other"}
+    assert shares["spoke"] > shares["other"] > 0
+    truth, hours = world.truth(), {row.key: float(row.hours) for row in found["meter"].rows}
+    assert truth["bastion.basic"] - 1e-6 <= hours["bastion.basic"] <= truth["bastion.basic"] + 0.3

@@ -87,6 +87,7 @@ def meter_cells(meter: Meter) -> Row:
 
 def tenancy_cells(each: Tenancy) -> Row:
     values = cells(box=each.box, owner=each.owner, machine=each.machine, from_at=each.from_at, until_at=each.until_at)
+    values |= {"door": each.door} if each.door else {}
     return Row(f"tenancy|{each.box}|{each.owner}|{instant_text(each.from_at)}", values)
 
 
@@ -99,7 +100,7 @@ def connection_cells(each: Connection) -> Row:
 def connections(draw: st.DrawFn) -> Connection:
     from_at = draw(instants)
     hours = draw(st.none() | st.integers(1, 30))
-    stack, box = draw(st.sampled_from(("main", "side"))), draw(st.sampled_from(("one", "two", "")))
+    stack, box = draw(st.sampled_from(("main", "side"))), draw(st.sampled_from(("one", "two", "", "side/one")))
     until_at = from_at + hours * HOUR if hours else None
     return Connection(stack, box, f"{stack}{box}{from_at.timestamp()}", from_at, until_at)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from lifecycle.costs import UNATTRIBUTED, CostRow, Meter, Tenancy, always_on, report
+from lifecycle.meters import Connection
 from lifecycle.prices import DEFAULT_BOOK, Price, PriceBook
 
 BOOK = PriceBook(Price(meter, Decimal(usd), "test", date(2026, 1, 1)) for meter, usd in (("door", 3), ("vm", 1)))
@@ -148,6 +150,19 @@ def test_a_box_that_changed_hands_bills_each_for_their_time() -> None:
 def test_another_stacks_tenants_bear_nothing() -> None:
     elsewhere = Tenancy("side", "one", "ada", None, NOON, None)
     assert list(bill(meter(1), by="box", tenancies=(elsewhere,))) == [UNATTRIBUTED]
+
+
+def test_a_hubs_door_is_borne_by_those_who_are_entered_by_it() -> None:
+    people = (
+        tenancy("own", "ada", 0, None),
+        replace(tenancy("far", "bob", 0, None), stack="spoke", door="main"),
+        replace(tenancy("near", "eve", 0, None), stack="spoke"),
+    )
+    hub = (meter(4), meter(4, part="nat", meter="vm"))
+    for by, shares in (("stack", {"main": 6 + 4, "spoke": 6}), ("owner", {"ada": 6 + 4, "bob": 6})):
+        assert amounts(bill(*hub, by=by, tenancies=people)) == shares
+    inside = (Connection("main", "spoke/far", "s", NOON + HOUR, NOON + 3 * HOUR),)
+    assert amounts(bill(*hub, by="owner", tenancies=people, connections=inside)) == {"ada": 3 + 4, "bob": 9}
 
 
 def test_a_team_bears_what_its_people_do_and_the_teamless_are_unattributed() -> None:
