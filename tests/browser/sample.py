@@ -5,18 +5,25 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from lifecycle.commands import Where
-from lifecycle.ledger import meter_row
+from lifecycle.ledger import Page, keep, meter_row
+from lifecycle.meters import Books
 from lifecycle.model import OpenMeter
 from lifecycle.notices import Notice, tell
 from lifecycle.observation import MeterChange
 from lifecycle.people import Person, Role
-from lifecycle.ports import Put, Row, Table
+from lifecycle.ports import Row
+from lifecycle.rows import instant_text
 from tests.world.harness import World
 
 HOSTILE = "\"'><script>alert(1)</script></title></svg><img src=x onerror=alert(2)>"
 ADA, BEN, CHLOE, DEV = (Person(f"{name}@example.com", Role.USER) for name in ("ada", "ben", "chloe", "devrim"))
 DAYS_BEFORE = 45
-PLACE = {"TIME_ZONE": "Europe/Berlin", "WEBSITE_AUTH_ENABLED": "true"}
+PLACE = {
+    "TIME_ZONE": "Europe/Berlin",
+    "WEBSITE_AUTH_ENABLED": "true",
+    "TEAMS": '{"ada@example.com": "payments", "ben@example.com": "payments", "@example.com": "platform"}',
+    "BUDGETS": '{"team/payments": {"usd": 60}, "team/platform": {"usd": 60}, "stack/data": {"usd": 30}}',
+}
 
 
 async def a_quiet_morning() -> World:
@@ -64,7 +71,7 @@ async def _books_before(world: World) -> None:
     for stack, people in teams.items():
         rows = [row for number in range(1, DAYS_BEFORE) for row in _working_day(world, stack, people, number)]
         for at in range(0, len(rows), 90):
-            await world.tables.commit(Table.METERS, stack, [Put(row) for row in rows[at : at + 90]])
+            await keep(world.tables, Page(stack, tuple(rows[at : at + 90]), (), Books()))
 
 
 def _working_day(world: World, stack: str, people: tuple[Person, ...], number: int) -> list[Row]:
@@ -84,8 +91,10 @@ def _working_day(world: World, stack: str, people: tuple[Person, ...], number: i
                 {
                     "box": name,
                     "owner": person.name,
-                    "from_at": day.isoformat(),
-                    "until_at": (day + timedelta(hours=11)).isoformat(),
+                    "machine": "vm.Standard_D2s_v5",
+                    "region": "westeurope",
+                    "from_at": instant_text(day),
+                    "until_at": instant_text(day + timedelta(hours=11)),
                 },
             ),
         ]

@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 from lifecycle import ledger
 from lifecycle.costs import Amount, Rule, Whose
+from lifecycle.folds import fold
 from lifecycle.ledger import Page, keep, meter_row, running, session_row, tenancy_row
 from lifecycle.model import OpenMeter, OpenSession, StackStatus
 from lifecycle.observation import MeterChange, SessionChange
+from lifecycle.ports import Table
 from lifecycle.price_list import learn, read_book
 from lifecycle.prices import Price
 from lifecycle.rollups import Rollups
@@ -50,6 +52,14 @@ async def test_what_runs_and_what_ended_is_read_back_for_a_bill(tables: Tables, 
     assert [each.session_id for each in books.connections if each.stack == stack] == ["a/b"]
     later = await ledger.facts(tables, NOON + 2 * DAY)
     assert [each.meter for each in later.meters if each.stack == stack] == ["bastion.standard"]
+
+    before = await ledger.facts(tables, NOON)
+    for place in (ledger.OPEN, f"!{NOON:%Y-%m-%d}"):
+        await fold(tables, Table.METERS, place, worth=1)
+        assert await fold(tables, Table.METERS, place, worth=1) == 0
+    after = await ledger.facts(tables, NOON)
+    assert set(after.meters) == set(before.meters)
+    assert set(after.connections) == set(before.connections)
 
     left = Page(stack, (), (), running(stack, "westeurope", StackStatus(), {}, []))
     await keep(tables, left)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lifecycle.board import note_of, write_note
 from lifecycle.model import Block, BoxStatus, Level, Seen, Sighting, StackStatus, Verb
 from lifecycle.notices import Notice, tell
 from lifecycle.web.static_files import FILES, FOLDER
@@ -112,6 +113,26 @@ async def test_the_page_shows_the_figures_of_the_api_for_the_period_it_names(day
         cells = text.split(f'data-key="{row["key"]}"')[1].split("</tr>")[0]
         assert f"{row['amount']:,.2f}" in cells or row["unpriced"]
     assert re.search(rf'data-figure="total">{body["total"]:,.2f} ', text)
+
+
+async def test_of_many_stacks_those_in_trouble_and_ones_own_are_read_and_all_are_counted(desk: Desk) -> None:
+    for number in range(30):
+        stack = f"s{number:02}"
+        await desk.make(ALICE if number == 28 else BOB, stack=stack, name="one")
+        boxes = {name: box.value for name, box in (await desk.stack(stack)).boxes.items()}
+        known = BoxStatus(boxes["one"].incarnation, Level.OPEN, Level.OPEN, "ready", "open")
+        block = Block(Verb.PUT, "SkuNotAvailable", "not here", 2, MONDAY + timedelta(hours=1), shown=True)
+        blocks = {"vm!one": block} if number == 29 else {}
+        status = StackStatus(boxes={"one": known}, blocks=blocks, look_again_at=MONDAY + timedelta(hours=1))
+        await desk.write_status(status, stack)
+        await write_note(desk.tables, stack, note_of(boxes, status))
+    text = (await desk("GET", "/dashboard")).text
+    assert re.findall("<h3>(s[0-9]+)/one</h3>", text) == ["s28", *[f"s{n:02}" for n in range(22)], "s29"]
+    assert "s29/one: vm</strong> SkuNotAvailable" in text
+    assert "and 6 more; <code>GET /api/jumpboxes</code>" in text
+    assert "<strong>30</strong> of 30" in text
+    mine = (await desk("GET", "/dashboard?whose=mine")).text
+    assert re.findall("<h3>(s[0-9]+)/one</h3>", mine) == ["s28"]
 
 
 async def test_without_boxes_the_page_says_how_to_ask_for_one(desk: Desk) -> None:

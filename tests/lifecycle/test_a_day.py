@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from lifecycle.board import BoxNote, Note, read_board
 from lifecycle.links import Keep
-from lifecycle.model import Login, Outbound
+from lifecycle.model import Level, Login, Outbound
 from lifecycle.ports import Table
 from lifecycle.refusals import Taken
 from sandbox.arm.admission import NotAdmitted
@@ -88,10 +89,12 @@ async def test_retiring_leaves_nothing_behind() -> None:
     world = World()
     where = await world.ask()
     await world.until_phase(where, "ready")
+    assert await read_board(world.tables) == {"main": Note((BoxNote("alice", "alice", "ready", Level.OPEN),))}
     await world.commands.retire(ALICE, where, "done", match=None)
     await world.until_phase(where, "gone", minutes=30)
     await world.pass_by(minutes=30)
     assert world.resources() == {}
+    assert await read_board(world.tables) == {}
     assert [row async for row in world.tables.scan(Table.RANGES)] == []
     assert await world.phase(where) == "gone"
 
