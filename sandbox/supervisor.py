@@ -127,6 +127,8 @@ class Sandbox:
         )
         self._app = Child("the app", self._app_command(seed), self.app_environment(), self._logs["app"])
         self._watch: asyncio.Task[None] | None = None
+        self._storage_is_meant_to_run = asyncio.Event()
+        self._storage_is_meant_to_run.set()
 
     @property
     def app_url(self) -> str:
@@ -237,6 +239,19 @@ class Sandbox:
         await self._app.stop()
         await self.until_app_is_back(before)
 
+    async def restart_azurite(self, away_seconds: float = 0) -> None:
+        """Stop storage as a reboot does and start it again after a while; without a location it has forgotten all.
+
+        Raises CannotStart when it does not come back.
+        """
+        self._storage_is_meant_to_run.clear()
+        try:
+            await self._azurite.stop()
+            await asyncio.sleep(away_seconds)
+            await self._azurite.start()
+        finally:
+            self._storage_is_meant_to_run.set()
+
     async def until_app_is_back(self, before: int, limit_seconds: float = _READY_SECONDS) -> None:
         """Wait until an app with another process id than `before` answers. Raises TimeoutError."""
         healthy = answers(f"{self.app_url}/admin/host/status")
@@ -269,7 +284,7 @@ class Sandbox:
         """Keep the app alive; end when it cannot be, or when anything else dies. Raises Over."""
         watches = [
             asyncio.create_task(self._keep_app()),
-            asyncio.create_task(self._end_with(self._azurite.child)),
+            asyncio.create_task(self._end_with_azurite()),
             asyncio.create_task(self._end_with(self._arm)),
         ]
         try:
@@ -278,6 +293,12 @@ class Sandbox:
             for watch in watches:
                 watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
+
+    async def _end_with_azurite(self) -> None:
+        while self._azurite.child.exit_code is None:
+            await self._azurite.child.until_exit()
+            await self._storage_is_meant_to_run.wait()
+        await self._end_with(self._azurite.child)
 
     async def _end_with(self, child: Child) -> None:
         code = await child.until_exit()

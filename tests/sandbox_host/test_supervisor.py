@@ -105,8 +105,16 @@ async def test_azure_answers_over_https_too_when_a_port_is_given_for_it(tmp_path
 
 
 @pytest.mark.sandbox
-async def test_a_part_that_dies_ends_the_sandbox(tmp_path: Path) -> None:
-    async with Sandbox(recipe=recipe(tmp_path), directory=tmp_path) as sandbox:
+async def test_a_part_that_dies_ends_the_sandbox_but_storage_may_be_restarted(tmp_path: Path) -> None:
+    disk = tmp_path / "azurite"
+    async with Sandbox(recipe=recipe(tmp_path), directory=tmp_path, azurite_location=disk) as sandbox:
+        before = sandbox.azurite_pid
+        async with QueueClient.from_connection_string(sandbox.connection_string, "kept") as queue:
+            await queue.create_queue()
+            await queue.send_message("on the disk")
+            await sandbox.restart_azurite()
+            assert [message.content for message in await queue.peek_messages()] == ["on the disk"]
+        assert sandbox.azurite_pid != before
         async with aiohttp.ClientSession() as http, http.get(f"{sandbox.arm_url}/sandbox/clock") as answer:
             assert (await answer.json())["speed"] == 60
         os.kill(sandbox.arm_pid, signal.SIGKILL)
