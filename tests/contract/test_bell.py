@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lifecycle.cloud.connection import Storage
 from lifecycle.cloud.queue import AzureBell, hidden_seconds
 from lifecycle.ports import Queue
+from tests.contract.ears import START, Listener, Real, Twin
 from tests.world.bell import MemoryBell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from azure.storage.queue.aio import QueueServiceClient
-
-    from lifecycle.ports import Bell
-
-START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
-
-
-class Listener(Protocol):
-    """A bell and the ear to it."""
-
-    @property
-    def bell(self) -> Bell: ...
-
-    async def heard(self, queue: Queue) -> list[str]: ...
-
-
-@dataclass
-class Twin:
-    bell: MemoryBell = field(default_factory=lambda: MemoryBell(lambda: START))
-
-    async def heard(self, queue: Queue) -> list[str]:
-        return self.bell.take(queue, START)
-
-
-@dataclass
-class Real:
-    bell: AzureBell
-    service: QueueServiceClient
-
-    async def heard(self, queue: Queue) -> list[str]:
-        client = self.service.get_queue_client(queue.value)
-        names = []
-        async for message in client.receive_messages(messages_per_page=32):
-            names.append(message.content)
-            await client.delete_message(message)
-        return names
 
 
 @pytest.fixture(params=["memory", pytest.param("azurite", marks=pytest.mark.azurite)])
@@ -62,9 +25,9 @@ async def listener(request: pytest.FixtureRequest) -> AsyncIterator[Listener]:
     storage = Storage.from_connection_string("STORAGE", request.getfixturevalue("azurite_connection"))
     bell = AzureBell(storage, lambda: 60.0)
     async with storage.queues() as service:
-        async for queue in service.list_queues():
-            await service.delete_queue(queue.name)
-        yield Real(bell, service)
+        real = Real(bell, service)
+        await real.deafen()
+        yield real
     await bell.close()
 
 
