@@ -10,7 +10,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,6 +23,9 @@ from tests.proof.perils import Peril, Perils
 
 STAGE_SECONDS = 600.0
 """Real time in which a stage must end. A claim without token keeps others out for 60, and machines are busy."""
+MET_SECONDS = 15.0
+"""Real time for which a peril is waited for after its stage ended: a save and a ring come last."""
+MET_LOOK_SECONDS = 0.1
 STOPPED_SECONDS = 70.0
 """Real time for which a stopped worker stands still: longer than a claim without token counts."""
 STOP = "stop "
@@ -96,41 +99,55 @@ class Place:
     tell: Callable[[str], None]
     tally: Tally = field(default_factory=Tally)
 
-    async def live(self, life: Life, chance: random.Random) -> None:
-        """Lead a box through its stages. Raises Failed."""
+    async def live(self, life: Life, chance: random.Random) -> list[str]:
+        """Lead a box through its stages; gives the stages in which what was to befall it did not. Raises Failed."""
+        spared = []
         for name, befalls in life.befalls.items():
             try:
                 async with asyncio.timeout(STAGE_SECONDS):
-                    await self._both(self._befall(life.stack, befalls, chance), self._go_through(life.stack, name))
+                    befell = await self._live_through(life.stack, name, befalls, chance)
             except TimeoutError:
-                met = "" if self.perils.disarm(life.stack) else "; what was to befall it did not"
                 box = await self._ask("GET", self._where(life.stack))
-                raise Failed(f"{name}, {_words(befalls)}: not {STAGES[name].phase}, but {box}{met}") from None
-            self.tell(f"{life.stack} {name}: {_words(befalls)}, and {STAGES[name].phase}")
-            deaths = sum(not what.startswith(STOP) for what in befalls)
-            self.tally.survived += deaths
+                raise Failed(f"{name}, {_words(befalls)}: not {STAGES[name].phase}, but {box}") from None
+            finally:
+                self.perils.disarm(life.stack)
+            self.tell(f"{life.stack} {name}: {_words(befalls[:befell])}, and {STAGES[name].phase}")
+            self.tally.survived += sum(not what.startswith(STOP) for what in befalls[:befell])
+            spared += [name] if befell < len(befalls) else []
+        return spared
 
-    @staticmethod
-    async def _both(*acts: Coroutine[Any, Any, None]) -> None:
-        """Do two things at once. Raises what the first to fail does."""
+    async def _live_through(self, stack: str, name: str, befalls: Sequence[str], chance: random.Random) -> int:
+        """Go through a stage while things befall it; gives how many of them did.
+
+        A worker that another's peril killed may have done the very thing of which this one waits for the repetition.
+        """
+        befallen: list[str] = []
+        misfortune = asyncio.create_task(self._befall(stack, befalls, befallen, chance))
         try:
-            async with asyncio.TaskGroup() as group:
-                for act in acts:
-                    group.create_task(act)
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+            await self._go_through(stack, name)
+            for _ in range(int(MET_SECONDS / MET_LOOK_SECONDS)):
+                if misfortune.done() or self.perils.is_met(stack):
+                    await misfortune
+                    break
+                await asyncio.sleep(MET_LOOK_SECONDS)
+        finally:
+            misfortune.cancel()
+            await asyncio.gather(misfortune, return_exceptions=True)
+        return len(befallen)
 
-    async def _befall(self, stack: str, befalls: Sequence[str], chance: random.Random) -> None:
-        """Have it befall whoever works for this stack, one after the other; what does not come is waited for."""
+    async def _befall(self, stack: str, befalls: Sequence[str], befallen: list[str], chance: random.Random) -> None:
+        """Have it befall whoever works for this stack, one after the other; what did is put down in ``befallen``."""
         for what in befalls:
             if what == WHENEVER:
                 await asyncio.sleep(chance.uniform(0, WHENEVER_SECONDS))
                 self.sandbox.kill_app()
                 self.tally.kills += 1
+                befallen.append(what)
                 continue
             self.perils.arm(stack, Peril.parse(what))
             while not self.perils.is_met(stack):  # noqa: ASYNC110 -- another process meets it
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(MET_LOOK_SECONDS)
+            befallen.append(what)
             if what.startswith(STOP):
                 await asyncio.sleep(STOPPED_SECONDS)
                 os.kill(self.perils.met_by(stack), signal.SIGCONT)
