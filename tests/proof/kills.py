@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import zip_longest
 from pathlib import Path
+from shutil import rmtree
 from typing import Final
 
 import aiohttp
@@ -174,7 +175,7 @@ async def outages(tell: Tell) -> Tally:
 
 @asynccontextmanager
 async def place(tell: Tell, *, haste: float = 1.0, on_disk: bool = False) -> AsyncIterator[Place]:
-    """Start a sandbox whose app lives dangerously."""
+    """Start a sandbox whose app lives dangerously; its logs are kept where something failed."""
     folder = Path(tempfile.mkdtemp(prefix="perils-"))
     perils = Perils(folder / "perils")
     perils.folder.mkdir()
@@ -184,7 +185,10 @@ async def place(tell: Tell, *, haste: float = 1.0, on_disk: bool = False) -> Asy
     sandbox = Sandbox(speed=SPEED, recipe=recipe, directory=folder, azurite_location=disk)
     async with sandbox, aiohttp.ClientSession(timeout=PATIENCE) as http:
         tell(f"logs and journal are in {folder}")
-        yield Place(sandbox, http, perils, tell)
+        here = Place(sandbox, http, perils, tell)
+        yield here
+    if not here.tally.failures:
+        rmtree(folder)
 
 
 async def _lead(here: Place, them: Sequence[Life], seed: int, lanes: int) -> None:

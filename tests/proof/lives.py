@@ -23,6 +23,7 @@ from tests.proof.perils import Peril, Perils
 
 STAGE_SECONDS = 600.0
 """Real time in which a stage must end. A claim without token keeps others out for 60, and machines are busy."""
+LOOK_SECONDS = 1.0
 MET_SECONDS = 15.0
 """Real time for which a peril is waited for after its stage ended: a save and a ring come last."""
 MET_LOOK_SECONDS = 0.1
@@ -98,6 +99,8 @@ class Place:
     perils: Perils
     tell: Callable[[str], None]
     tally: Tally = field(default_factory=Tally)
+    seen: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    """By stack: its box's phase and what stood of it, when last looked at."""
 
     async def live(self, life: Life, chance: random.Random) -> list[str]:
         """Lead a box through its stages; gives the stages in which what was to befall it did not. Raises Failed."""
@@ -107,8 +110,8 @@ class Place:
                 async with asyncio.timeout(STAGE_SECONDS):
                     befell = await self._live_through(life.stack, name, befalls, chance)
             except TimeoutError:
-                box = await self._ask("GET", self._where(life.stack))
-                raise Failed(f"{name}, {_words(befalls)}: not {STAGES[name].phase}, but {box}") from None
+                late = f"not {STAGES[name].phase} within {STAGE_SECONDS:.0f} s"
+                raise Failed(f"{name}, {_words(befalls)}: {late}; last seen: {self.seen.get(life.stack)}") from None
             finally:
                 self.perils.disarm(life.stack)
             self.tell(f"{life.stack} {name}: {_words(befalls[:befell])}, and {STAGES[name].phase}")
@@ -145,7 +148,7 @@ class Place:
                 befallen.append(what)
                 continue
             self.perils.arm(stack, Peril.parse(what))
-            while not self.perils.is_met(stack):  # noqa: ASYNC110 -- another process meets it
+            while not self.perils.is_met(stack):  # noqa: ASYNC110 -- told by no event
                 await asyncio.sleep(MET_LOOK_SECONDS)
             befallen.append(what)
             if what.startswith(STOP):
@@ -162,16 +165,12 @@ class Place:
             said = await self._ask(stage.method, self._path(stack, name), self._wish(stack, name), key)
             if name == "create" and (said["stack"], said["name"]) != (stack, BOX):
                 raise Failed(f"one key made another box: {said}")
-            while not again and not await self._is_there(stack, stage.phase):  # noqa: ASYNC110 -- another process gets it there
-                await asyncio.sleep(0.5)
+            while not again and not await self._is_there(stack, stage.phase):  # noqa: ASYNC110 -- told by no event
+                await asyncio.sleep(LOOK_SECONDS)
 
     @staticmethod
     def _path(stack: str, name: str) -> str:
         return "jumpboxes" if name == "create" else f"jumpboxes/{stack}/{BOX}{STAGES[name].word}"
-
-    @staticmethod
-    def _where(stack: str) -> str:
-        return f"jumpboxes/{stack}/{BOX}"
 
     @staticmethod
     def _wish(stack: str, name: str) -> Any:
@@ -188,10 +187,11 @@ class Place:
     async def _is_there(self, stack: str, phase: str) -> bool:
         """Whether a box is in a phase, with each part that belongs to it, once, and no other."""
         try:
-            box = await self._ask("GET", self._where(stack))
+            box = await self._ask("GET", f"jumpboxes/{stack}/{BOX}")
             standing = await self._standing(stack)
         except (aiohttp.ClientError, TimeoutError):
             return False
+        self.seen[stack] = (f"{box['phase']} ({box['reason']})", standing)
         return box["phase"] == phase and sorted(standing) == sorted(parts_of(stack, phase))
 
     async def _standing(self, stack: str) -> list[str]:
