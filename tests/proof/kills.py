@@ -247,7 +247,8 @@ def _life_of(points: Sequence[str]) -> Life:
         if stage not in befalls or not what:
             raise ValueError(f"{text!r} is not one of {', '.join(STAGES)} with a colon and a point")
         befalls[stage].append(what)
-    return Life("p0", befalls)
+    middle = befalls["park"] or befalls["wake"]
+    return Life("p0", {stage: befalls[stage] for stage in (STAGES if middle else ("create", "retire"))})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
