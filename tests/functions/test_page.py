@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lifecycle import troubles
 from lifecycle.board import note_of, write_note
 from lifecycle.model import Block, BoxStatus, Level, Seen, Sighting, StackStatus, Verb
 from lifecycle.notices import Notice, tell
@@ -126,6 +127,7 @@ async def test_of_many_stacks_those_in_trouble_and_ones_own_are_read_and_all_are
         status = StackStatus(boxes={"one": known}, blocks=blocks, look_again_at=MONDAY + timedelta(hours=1))
         await desk.write_status(status, stack)
         await write_note(desk.tables, stack, note_of(boxes, status))
+    await troubles.note(desk.tables, "s29", MONDAY)
     text = (await desk("GET", "/dashboard")).text
     assert re.findall("<h3>(s[0-9]+)/one</h3>", text) == ["s28", *[f"s{n:02}" for n in range(22)], "s29"]
     assert "s29/one: vm</strong> SkuNotAvailable" in text
