@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lifecycle.due import EARLY
 from lifecycle.model import StackIntent
@@ -14,6 +14,9 @@ from lifecycle.ports import Table, Tables
 from lifecycle.rows import StackRows, stack_rows
 from lifecycle.schedule import Schedule
 from lifecycle.timetable import Reading, Timetable
+
+LEAST_EARLY = timedelta(seconds=5)
+"""So much too early always counts as due: clocks of machines differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,25 @@ class Agenda:
     """Those schedules whose stored text cannot be gone by."""
 
     def due(self, now: datetime) -> bool:
-        """Say whether something was asked since the last pass, or the time it set itself has come."""
+        """Say whether something was asked since the last pass, or the time it set itself has come.
+
+        What comes before half of a short wait is over is not due: of two messages of one stack that each ring anew
+        one dies so, whatever their distance. Else every doubled message would be polled after for ever.
+        """
         status = self.rows.status.value
-        at = status.look_again_at
-        return self.revision != status.revision or (at is not None and at <= now + EARLY)
+        return self.is_news or (status.look_again_at is not None and status.look_again_at <= now + self._early)
+
+    @property
+    def is_news(self) -> bool:
+        """Whether something was asked, or has changed, since the last pass."""
+        return self.revision != self.rows.status.value.revision
+
+    @property
+    def _early(self) -> timedelta:
+        status = self.rows.status.value
+        if status.look_again_at is None or status.passed_at is None:
+            return EARLY
+        return min(EARLY, max(LEAST_EARLY, (status.look_again_at - status.passed_at) / 2))
 
 
 async def read_agenda(tables: Tables, timetable: Timetable, stack: str) -> Agenda | None:

@@ -70,6 +70,7 @@ SHARED = ""
 LONGEST_REASON = 500
 NET_BEHIND = timedelta(hours=1)
 """Azure's auto-shutdown may fire this long after the last instant at which the machine should run."""
+NET_STEP = timedelta(minutes=30)
 NET_HORIZON = timedelta(hours=23)
 """It fires daily: further ahead than this no time of day is safe, and it is switched off for now."""
 
@@ -351,8 +352,14 @@ def _net_at(case: Case, found: Target) -> datetime | None:
     """Say when Azure's own auto-shutdown may stop the machine: well after we should have, or not for now."""
     if found.level < Level.WARM or found.runs_until is None:
         return None
-    at = found.runs_until + case.policy.closing_grace + NET_BEHIND
+    at = _rounded_up(found.runs_until + case.policy.closing_grace + NET_BEHIND)
     return at if case.now < at < case.now + NET_HORIZON else None
+
+
+def _rounded_up(at: datetime) -> datetime:
+    """Go on to the next half hour: an end that moves with the clock would have the schedule written every minute."""
+    over = timedelta(minutes=at.minute % 30, seconds=at.second, microseconds=at.microsecond)
+    return at + NET_STEP - over if over else at
 
 
 def _net_in_the_way(case: Case, net: Part | None) -> bool:

@@ -67,7 +67,7 @@ class Sweeps:
                 journal.write([unreadable(stack, trouble)])
                 rung += await self._ring_unread(entry)
                 continue
-            if agenda is None or not agenda.due(now):
+            if agenda is None or not agenda.due(now) or (_is_answered(entry, agenda) and not agenda.is_news):
                 if _is_stale(entry, agenda, now):
                     await due.forget(self.tables, entry)
                 continue
@@ -148,8 +148,13 @@ def _is_stale(entry: due.Due, agenda: Agenda | None, now: datetime) -> bool:
 
     Entries are noted before the row that they are about. One that is not due may be ahead of a row being written.
     """
+    return entry.at <= now - ROW_FOLLOWS_WITHIN or _is_answered(entry, agenda)
+
+
+def _is_answered(entry: due.Due, agenda: Agenda | None) -> bool:
+    """Whether a pass has ended since: what it set itself to look again has an entry of its own."""
     passed_at = agenda.rows.status.value.passed_at if agenda else None
-    return entry.at <= now - ROW_FOLLOWS_WITHIN or (passed_at is not None and entry.at <= passed_at)
+    return passed_at is not None and entry.at <= passed_at
 
 
 def _last_word_at(rows: StackRows, box: str) -> datetime:

@@ -192,7 +192,7 @@ async def test_three_nights_without_nightly_change_nothing_for_a_box() -> None:
 
 
 async def test_with_prewarm_on_the_fourth_morning_of_a_box_used_daily_begins_ready() -> None:
-    world = World(environment={"PREWARM": "true"}, start=World().start)
+    world = World(environment={"PREWARM": "true"}, seed=2)
     where = await world.ask(hours=100)
     await world.until_phase(where, "ready")
     for day in (23, 24, 25):

@@ -41,7 +41,7 @@ async def test_a_stack_with_a_hub_is_entered_through_the_hubs_door_and_has_none_
 
 
 async def test_ready_through_a_hub_takes_as_long_as_a_door_does_and_no_longer() -> None:
-    alone, shared = World(), World(HUB_OF_SPOKE)
+    alone, shared = World(seed=1), World(HUB_OF_SPOKE, seed=1)
     own, through = await alone.ask(stack="spoke"), await shared.ask(stack="spoke")
     first, second = await alone.until_phase(own, "ready"), await shared.until_phase(through, "ready")
     assert first.ready_at is not None
