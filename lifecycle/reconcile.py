@@ -192,10 +192,10 @@ class Reconciler:
         await self._keep_books(turn)
         begins = await self._allowed(turn, decision)
         if begins and AZURE not in turn.status.blocks:
+            await self._put_on_record(turn)  # a claim may take the place of one whose end is told here
             await self._claim(turn, decision, begins)
             await self._keep_books(turn)
-            await append(self.tables, turn.rows.name, turn.now, turn.entries)
-            turn.entries = []
+            await self._put_on_record(turn)
             await self._hang_up(turn, decision)
             await asyncio.gather(*(self._begin(turn, begin) for begin in begins))
             await self._save_operations(turn)
@@ -240,7 +240,8 @@ class Reconciler:
             changes.append(Replace(row) if row.etag else Insert(row))
             turn.operations[part.key] = operation
             turn.forgotten.pop(part.key, None)
-            turn.entries.append(Entry(ACTOR, begin.verb, part.arm_id, "intended", begin.reason))
+            mark = f"{real_now.isoformat()}|{part.key}|intended"
+            turn.entries.append(Entry(ACTOR, begin.verb, part.arm_id, "intended", begin.reason, mark))
         await due.note(self.tables, due.Due(turn.now + CLAIM_LEFT_ALONE, turn.rows.name))
         stirs = {begin.part.key for begin in begins if begin.part.kind is Kind.VM and begin.verb is not Verb.TAG}
         parts = {key: stirred(seen) if key in stirs else seen for key, seen in turn.status.parts.items()}
@@ -319,10 +320,14 @@ class Reconciler:
             outcome = "done"
         turn.entries += [Entry(ACTOR, "disconnect", key, outcome, because) for key in ids]
 
+    async def _put_on_record(self, turn: Turn) -> None:
+        await append(self.tables, turn.rows.name, turn.now, turn.entries)
+        turn.entries = []
+
     async def _save(self, turn: Turn, decision: Decision) -> None:
         """Store what was learnt, then ring. A crash between the two is the sweep's."""
         name = turn.rows.name
-        await append(self.tables, name, turn.now, turn.entries)
+        await self._put_on_record(turn)
         turn.notices += self._news(turn)
         turn.tell_of_hub()
         for notice in turn.notices:
@@ -400,15 +405,18 @@ class Reconciler:
         return min(instants, default=turn.now + LOOK_AT_ALL_EVERY)
 
     async def _save_operations(self, turn: Turn) -> None:
-        """Store the tokens at once, whatever becomes of the status: they are what a crash would lose."""
-        changes = self._operation_changes(turn)
-        etags = await self.tables.commit(Table.STACKS, turn.rows.name, changes)
-        turn.operation_etags = {
-            key: etags.get(f"{OPERATION}{key}", etag)
+        """Store the tokens at once, whatever becomes of the status: they are what a crash would lose.
+
+        What ended at once keeps its claim until its outcome is on record, or a crash would leave it without one.
+        """
+        changes = [change for change in self._operation_changes(turn) if not isinstance(change, Remove)]
+        etags = await self.tables.commit(Table.STACKS, turn.rows.name, changes) if changes else {}
+        turn.operation_etags = {key: etags.get(f"{OPERATION}{key}", etag) for key, etag in turn.operation_etags.items()}
+        operations = {
+            key: Stored(turn.operations[key], etag)
             for key, etag in turn.operation_etags.items()
             if key in turn.operations
         }
-        operations = {key: Stored(turn.operations[key], etag) for key, etag in turn.operation_etags.items()}
         turn.rows = replace(turn.rows, operations=operations)
 
     def _operation_changes(self, turn: Turn) -> list[Change]:

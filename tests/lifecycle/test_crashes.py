@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lifecycle.commands import Where
+from lifecycle.ports import Table
 from tests.world.crash import Fate
 from tests.world.harness import ALICE, World
 
@@ -46,3 +47,13 @@ async def test_whatever_a_worker_dies_at_the_box_gets_ready_and_goes_again(share
         for meter, hours in truth.items():
             assert bill[meter][0] - 1e-6 <= hours <= bill[meter][1] + 1e-6, (at, fate.names[-1:], meter)
         assert all(entry["to"] for entry in world.arm.cloud.meters.shown(world.now))
+
+
+async def test_what_ends_as_it_is_answered_has_its_outcome_on_record_though_its_worker_dies() -> None:
+    fate = Fate()
+    await _live(fate)
+    tagged = fate.names.index("tag DISK") + 1
+    stored = tagged + fate.names[tagged:].index("write Stacks") + 1
+    world = await _live(Fate(stored, before=False))
+    said = [row.values async for row in world.tables.scan(Table.AUDIT) if row.values.get("action") == "tag"]
+    assert [values["outcome"] == "intended" for values in said] == [True, False]
