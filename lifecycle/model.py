@@ -188,6 +188,8 @@ class Seen:
     """Whether our tags are on it; an OS disk has none until we put them there."""
     connected: bool | None = None
     """For a peering: whether both of its sides stand."""
+    going: bool = False
+    """Whether Azure is at work on its deletion, whoever asked for that."""
 
     settled: Power | None = None
     """For a machine the power state it last came to rest in."""

@@ -130,7 +130,7 @@ def saw_parts(
                 now,
                 sound_at=now if sight.sound else None,
                 there_at=now,
-                busy_at=now if sight.sighting is Sighting.BUSY else None,
+                busy_at=now if _is_unfinished(sight) else None,
             )
             if before is None or replace(before, last_seen_at=now) != meters[key]:
                 changes.append(MeterChange(part, meters[key]))
@@ -164,7 +164,7 @@ def _seen_again(before: OpenMeter | None, sight: Seen, now: datetime) -> OpenMet
     """Bring a meter up to date that was open already."""
     if before is None:
         return None
-    unfinished = before.sound_at is None and sight.sighting is Sighting.BUSY
+    unfinished = before.sound_at is None and _is_unfinished(sight)
     return replace(
         before,
         arm_id=sight.arm_id,
@@ -174,6 +174,11 @@ def _seen_again(before: OpenMeter | None, sight: Seen, now: datetime) -> OpenMet
         busy_at=now if unfinished else before.busy_at,
         seen=True,
     )
+
+
+def _is_unfinished(sight: Seen) -> bool:
+    """Whether Azure is still making it: what is being deleted may have been finished long before anybody looked."""
+    return sight.sighting is Sighting.BUSY and not sight.going
 
 
 def _ended(part: str, meter: OpenMeter, block: Block | None, now: datetime) -> MeterChange:

@@ -55,6 +55,7 @@ def sight(part: Part, body: Mapping[str, Any] | None, now: datetime) -> Seen:
         address=_address(part.kind, properties),
         meters=_meters(part.kind, body, power),
         tagged=tagged,
+        going=_is_going(properties),
     )
 
 
@@ -132,8 +133,11 @@ def _born_ours(part: Part, body: Mapping[str, Any]) -> bool:
 
 def _borrowed(properties: Mapping[str, Any]) -> Sighting:
     """A door that is being removed lets nobody in any more, and has ended whatever sessions there were."""
-    leaving = str(properties.get("provisioningState") or "").lower() == "deleting"
-    return Sighting.ABSENT if leaving else _state(properties)
+    return Sighting.ABSENT if _is_going(properties) else _state(properties)
+
+
+def _is_going(properties: Mapping[str, Any]) -> bool:
+    return str(properties.get("provisioningState") or "").lower() == "deleting"
 
 
 def _state(properties: Mapping[str, Any]) -> Sighting:

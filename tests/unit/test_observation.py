@@ -80,6 +80,13 @@ def test_a_meter_has_surely_begun_only_once_the_thing_is_in_order() -> None:
     assert saw_parts(status, billing(BASTION, "bastion.basic", now=at("12:09")), [], at("12:09"))[1] == ()
 
 
+def test_what_is_first_seen_while_it_is_deleted_may_have_been_finished_long_before() -> None:
+    leaving = replace(billing(BASTION, "bastion.basic")[BASTION], sighting=Sighting.BUSY, going=True)
+    before = claimed(BASTION)
+    status, _ = saw_parts(before, {BASTION: leaving}, [], NOON)
+    assert status.meters[f"{BASTION}|bastion.basic"].busy_at is None
+
+
 def test_a_meter_closes_between_the_last_sighting_and_the_absence() -> None:
     status, _ = saw_parts(StackStatus(), billing(BASTION, "bastion.basic"), [claim(BASTION, at("11:50"))], NOON)
     status, _ = saw_parts(status, billing(BASTION, "bastion.basic", now=at("12:30")), [], at("12:30"))
