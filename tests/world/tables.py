@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import insort
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from lifecycle.faults import Conflict
 from lifecycle.ports import Insert, Put, Remove, Replace, Row, Table
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from lifecycle.ports import Change
 
@@ -24,6 +25,8 @@ class MemoryTables:
     rows: dict[Table, dict[tuple[str, str], Row]] = field(default_factory=lambda: {table: {} for table in Table})
     commits: int = 0
     _versions: count[int] = field(default_factory=count)
+    _index: dict[Table, tuple[int, dict[str, list[str]]]] = field(default_factory=dict)
+    """Each table's keys by partition, both in order, and how many rows there were when they were sorted."""
 
     async def get(self, table: Table, partition: str, key: str) -> Row | None:
         await asyncio.sleep(0)
@@ -33,14 +36,15 @@ class MemoryTables:
         self, table: Table, partition: str, first: str = "", before: str | None = None, limit: int | None = None
     ) -> list[Row]:
         await asyncio.sleep(0)
-        found = [row for row in self._sorted(table) if row.partition == partition and _within(row.key, first, before)]
-        return found if limit is None else found[: max(limit, 0)]
+        keys = [key for key in self._keys(table).get(partition, ()) if _within(key, first, before)]
+        return [self.rows[table][partition, key] for key in (keys if limit is None else keys[: max(limit, 0)])]
 
     async def scan(self, table: Table, first: str = "", before: str | None = None) -> AsyncIterator[Row]:
         await asyncio.sleep(0)
-        for row in self._sorted(table):
-            if _within(row.partition, first, before):
-                yield row
+        found = [name for name in self._keys(table) if _within(name, first, before)]
+        ordered = [(name, key) for name in sorted(found, key=_order) for key in self._keys(table)[name]]
+        for row in [self.rows[table][each] for each in ordered]:
+            yield row
 
     async def commit(self, table: Table, partition: str, changes: Sequence[Change]) -> dict[str, str]:
         check_commit(table, partition, changes)
@@ -50,18 +54,40 @@ class MemoryTables:
             if not _applies(change, rows.get((partition, key_of(change)))):
                 raise Conflict(table, partition, key_of(change) if len(changes) == 1 else "")
         etags: dict[str, str] = {}
+        keys = self._keys(table)
         for change in changes:
+            place = partition, key_of(change)
             if isinstance(change, Remove):
-                rows.pop((partition, change.key), None)
+                if rows.pop(place, None):
+                    keys[partition].remove(change.key)
                 continue
-            etags[change.row.key] = etag = f'W/"{next(self._versions)}"'
-            stored = replace(change.row, values=dict(change.row.values), etag=etag, partition=partition)
-            rows[partition, change.row.key] = stored
+            etags[change.row.key] = etag = self._version()
+            if place not in rows:
+                insort(keys.setdefault(partition, []), change.row.key, key=_order)
+            rows[place] = replace(change.row, values=dict(change.row.values), etag=etag, partition=partition)
+        self._index[table] = len(rows), keys
         self.commits += bool(changes)
         return etags
 
-    def _sorted(self, table: Table) -> list[Row]:
-        return sorted(self.rows[table].values(), key=lambda row: (_order(row.partition), _order(row.key)))
+    def touch(self, table: Table, partition: str, keys: Iterable[str]) -> None:
+        """Write rows over with what they hold, as somebody else might have: what they were read as is out of date."""
+        rows = self.rows[table]
+        for key in keys:
+            rows[partition, key] = replace(rows[partition, key], etag=self._version())
+
+    def _version(self) -> str:
+        return f'W/"{next(self._versions)}"'
+
+    def _keys(self, table: Table) -> dict[str, list[str]]:
+        """Name the keys of each partition in order; sorted anew where a test has put rows in or taken some away."""
+        rows = self.rows[table]
+        number, keys = self._index.get(table, (-1, {}))
+        if number != len(rows):
+            keys = {}
+            for partition, key in sorted(rows, key=lambda place: _order(place[1])):
+                keys.setdefault(partition, []).append(key)
+            self._index[table] = len(rows), keys
+        return keys
 
 
 def _applies(change: Change, current: Row | None) -> bool:
