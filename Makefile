@@ -5,13 +5,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/sh
 
-.PHONY: help run demo check lint test bench peers ready-to-run ready-to-test
+.PHONY: help run demo check lint test soak bench peers ready-to-run ready-to-test
 
 help:
 	@echo "make run     the sandbox: storage, an Azure simulator and the app, on this machine"
 	@echo "make test    everything there is to check (format, lint, types, imports, all tests, coverage)"
 	@echo "make check   the part of it that takes less than a minute"
 	@echo "make demo    one working day of a small team, told in about a minute"
+	@echo "make soak    SEEDS= drawn runs (1000) of the whole app with everything going wrong, from SEED_FROM= (1) on"
 	@echo "make bench   figures: the bill over a year of stacks, the simulator with 10,000 of them"
 	@echo "make peers   Azure CLI and Cloud Custodian against the simulator; installs 1.4 GB the first time"
 
@@ -30,6 +31,12 @@ test:
 	@command -v chromium >/dev/null || echo "NO CHROMIUM ON THIS MACHINE: the browser tests will be skipped (Debian: apt-get install chromium)"
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+
+SEEDS ?= 1000
+SEED_FROM ?= 1
+
+soak: .venv/.dev-stamp
+	$(BIN)/python -m tests.proof.soak --seeds $(SEEDS) --seed-from $(SEED_FROM)
 
 bench:
 	@$(MAKE) --no-print-directory -j2 ready-to-run

@@ -1,0 +1,324 @@
+"""Lives through many seeds on all cores, then through whatever other proofs there are, and writes what came of it.
+
+``python -m tests.proof.soak --seeds 1000`` (``make soak SEEDS=1000``); ``--seed N`` replays one and shows its end.
+Exit code 1 unless there are no violations, no orphans, and every planted bug was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+
+from tests.proof.storm import Outcome, run
+
+FEW_SEEDS = 50
+"""With fewer, the real processes are left out: somebody wants an answer within a minute."""
+TAIL = 60
+REPORT = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- soak -->", "<!-- /soak -->"
+
+CODES = (
+    "InUseSubnetCannotBeDeleted",
+    "PublicIPAddressCannotBeDeleted",
+    "InUseNetworkSecurityGroupCannotBeDeleted",
+    "NicInUse",
+    "NicReservedForAnotherVm",
+    "NetworkSecurityGroupNotCompliantForAzureBastionSubnet",
+    "RetryableError",
+    "RetryableErrorDueToAnotherOperation",
+    "ReferencedResourceNotProvisioned",
+    "AnotherOperationInProgress",
+    "Conflict",
+    "ResourceGroupBeingDeleted",
+    "CanceledAndSupersededDueToAnotherOperation",
+    "DeploymentActiveAndUneditable",
+    "SkuNotAvailable",
+    "AllocationFailed",
+    "GatewayAllocationFailed",
+    "OverconstrainedZonalAllocationRequest",
+    "OperationNotAllowed",
+    "ResourceQuotaExceeded",
+    "PublicIPCountLimitReached",
+    "RequestDisallowedByPolicy",
+    "InvalidParameter",
+    "LocationRequired",
+    "PropertyChangeNotAllowed",
+    "AuthorizationFailed",
+    "LinkedAuthorizationFailed",
+    "ScopeLocked",
+    "MissingSubscriptionRegistration",
+    "NoRegisteredProviderFound",
+    "ExpiredAuthenticationToken",
+    "InvalidAuthenticationToken",
+    "ResourceNotFound",
+    "NotFound",
+    "ParentResourceNotFound",
+    "ResourceGroupNotFound",
+    "OperationIdNotFound",
+)
+"""Every error code whose meaning the app knows by name and Azure's documents or users report."""
+ENOUGH_TIMES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PartResult:
+    """What another proof came to. Numbers it does not count are zero."""
+
+    summary: str
+    violations: int = 0
+    mutants_killed: int = 0
+    mutants_planted: int = 0
+    kills: int = 0
+    orphans: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Another proof: a module with a function ``soak()`` that gives a PartResult, or something with its fields."""
+
+    name: str
+    module: str
+    real_processes: bool = False
+
+
+PARTS = (
+    Part("mutants", "tests.proof.mutants"),
+    Part("walk", "tests.proof.walk"),
+    Part("kills", "tests.proof.kills", real_processes=True),
+    Part("differential", "tests.proof.differential", real_processes=True),
+)
+
+
+@dataclass
+class Sum:
+    """All outcomes together."""
+
+    seeds: int = 0
+    stack_days: int = 0
+    events: int = 0
+    mutations: int = 0
+    orphans: int = 0
+    cpu_seconds: float = 0.0
+    longest: timedelta = timedelta()
+    faults: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    crashes: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    switches: Counter[str] = field(default_factory=Counter)
+    violations: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in one seed."""
+        self.seeds += 1
+        self.stack_days += outcome.stack_days
+        self.events += outcome.events
+        self.mutations += outcome.mutations
+        self.orphans += outcome.orphans
+        self.cpu_seconds += outcome.cpu_seconds
+        self.longest = max(self.longest, outcome.converged_after)
+        self.faults += outcome.faults
+        self.codes += outcome.codes
+        self.crashes += outcome.crashes
+        self.answers += outcome.answers
+        self.switches.update(f"{name} = {value}" for name, value in outcome.switches.items())
+        self.violations += [(outcome.seed, text) for text in outcome.violations]
+
+
+def replay_command(seed: int, *, short: bool = False) -> str:
+    """Write the one command that lives through a seed again."""
+    return f".venv/bin/python -m tests.proof.soak --seed {seed}{' --short' if short else ''}"
+
+
+def lived_briefly(seed: int) -> Outcome:
+    """Live through a day of a seed, see ``lived``."""
+    return lived(seed, short=True)
+
+
+def lived(seed: int, *, short: bool = False) -> Outcome:
+    """Live through a seed in a process of a pool; a seed that breaks off is a violation like any other."""
+    try:
+        outcome, _ = run(seed, short=short)
+    except Exception as bug:  # noqa: BLE001 -- one broken seed must not end the others
+        text = f"the run broke off: {type(bug).__name__}: {bug}"
+        empty: Counter[str] = Counter()
+        return Outcome(seed, 0, 0, "", (text,), empty, empty, empty, empty, {}, 0, 0, timedelta(), 0.0)
+    finally:
+        gc.collect()
+    return outcome
+
+
+def live_through(seeds: Iterable[int], workers: int, tell: Callable[[str], None], *, short: bool = False) -> Sum:
+    """Live through seeds on so many cores, and tell of each that failed how to replay it."""
+    total = Sum()
+    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=50) as pool:
+        for outcome in pool.imap_unordered(lived_briefly if short else lived, seeds):
+            total.add(outcome)
+            if outcome.violations:
+                tell(f"seed {outcome.seed} failed; replay it: {replay_command(outcome.seed, short=short)}")
+                for text in outcome.violations[:5]:
+                    tell(f"    {text[:400]}")
+            if total.seeds % 50 == 0:
+                tell(f"{total.seeds} seeds, {len(total.violations)} violations")
+    return total
+
+
+def other_parts(*, few: bool, tell: Callable[[str], None]) -> dict[str, PartResult]:
+    """Call the other proofs that there are, and say plainly which are left out or not there."""
+    results = {}
+    for part in PARTS:
+        if few and part.real_processes:
+            tell(f"{part.name}: left out, since fewer than {FEW_SEEDS} seeds were asked for: real processes take time")
+            continue
+        try:
+            module = importlib.import_module(part.module)
+        except ModuleNotFoundError:
+            tell(f"{part.name}: not there yet ({part.module})")
+            continue
+        proof = getattr(module, "soak", None)
+        if proof is None:
+            tell(f"{part.name}: {part.module} has no soak()")
+            continue
+        found = proof()
+        names = ("violations", "mutants_killed", "mutants_planted", "kills", "orphans")
+        numbers = {name: int(getattr(found, name, 0)) for name in names}
+        results[part.name] = PartResult(str(getattr(found, "summary", found)), **numbers)
+        tell(f"{part.name}: {results[part.name].summary}")
+    return results
+
+
+def last_line(total: Sum, parts: dict[str, PartResult]) -> str:
+    """Say it all in one line."""
+    killed = sum(each.mutants_killed for each in parts.values())
+    planted = sum(each.mutants_planted for each in parts.values())
+    violations = len(total.violations) + sum(each.violations for each in parts.values())
+    orphans = total.orphans + sum(each.orphans for each in parts.values())
+    return (
+        f"soak: seeds={total.seeds} stack_days={total.stack_days} events={total.events}"
+        f" faults={sum(total.faults.values())} crashes={sum(total.crashes.values())} violations={violations}"
+        f" mutants={killed}/{planted} orphans={orphans}"
+    )
+
+
+def held(total: Sum, parts: dict[str, PartResult]) -> bool:
+    """Whether nothing was violated, nothing was left, and every planted bug was found."""
+    killed = sum(each.mutants_killed for each in parts.values())
+    planted = sum(each.mutants_planted for each in parts.values())
+    others = sum(each.violations + each.orphans for each in parts.values())
+    return not total.violations and not total.orphans and not others and killed == planted
+
+
+def table(total: Sum, parts: dict[str, PartResult], seed_from: int, took_seconds: float) -> str:
+    """Write the table of the report, from a run that happened."""
+    kills = sum(each.kills for each in parts.values())
+    killed = sum(each.mutants_killed for each in parts.values())
+    planted = sum(each.mutants_planted for each in parts.values())
+    rows = [
+        ("commit", _commit()),
+        ("date", f"{datetime.now(UTC):%Y-%m-%d}"),
+        ("seeds", f"{total.seeds} ({seed_from} to {seed_from + total.seeds - 1})"),
+        ("stack-days", f"{total.stack_days}"),
+        ("events, each checked", f"{total.events}"),
+        ("mutations of Azure", f"{total.mutations}"),
+        ("faults", f"{sum(total.faults.values())}"),
+        ("processes that died", f"{sum(total.crashes.values())}"),
+        ("violations", f"{len(total.violations) + sum(each.violations for each in parts.values())}"),
+        ("mutants killed / planted", f"{killed}/{planted}" if planted else "not part of this run"),
+        ("longest convergence", f"{total.longest}"),
+        ("real processes killed and survived", f"{kills}" if kills else "not part of this run"),
+        ("orphans", f"{total.orphans + sum(each.orphans for each in parts.values())}"),
+        ("stack-days a second and core", f"{total.stack_days / max(total.cpu_seconds, 1e-9):.2f}"),
+        ("took", f"{timedelta(seconds=round(took_seconds))} on {os.cpu_count()} cores"),
+    ]
+    lines = ["| what | figure |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
+    lines += ["", "| fault | times |", "|---|---|"]
+    lines += [f"| {name} | {count} |" for name, count in sorted(total.faults.items())]
+    lines += [
+        "",
+        f"Error codes answered fewer than {ENOUGH_TIMES} times in it: {_few(total.codes, CODES)}.",
+        "",
+        "| error code | times |",
+        "|---|---|",
+        *(f"| {code} | {total.codes[code]} |" for code in CODES),
+        "",
+        "| switch | seeds |",
+        "|---|---|",
+        *(f"| {name} | {count} |" for name, count in sorted(total.switches.items())),
+    ]
+    return "\n".join(lines)
+
+
+def _few(counts: Counter[str], names: Iterable[str]) -> str:
+    return ", ".join(name for name in names if counts[name] < ENOUGH_TIMES) or "none"
+
+
+def _commit() -> str:
+    git = ("git", "-C", str(REPORT.parent), "rev-parse", "--short", "HEAD")
+    try:
+        found = subprocess.run(git, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
+def write_report(text: str) -> None:
+    """Put the table between the two marks of the report."""
+    old = REPORT.read_text()
+    before, _, rest = old.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    REPORT.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def replay(seed: int, tell: Callable[[str], None], *, short: bool = False) -> bool:
+    """Live through one seed again and show the end of its trace."""
+    outcome, tail = run(seed, TAIL, short=short)
+    for line in tail:
+        tell(line)
+    for text in outcome.violations:
+        tell(text)
+    tell(f"seed {seed}: trace {outcome.trace}, {outcome.events} events, {len(outcome.violations)} violations")
+    return not outcome.violations
+
+
+def main(arguments: list[str]) -> int:
+    """Run as asked on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.proof.soak", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--seed", type=int, help="replay this one and show the end of its trace")
+    parser.add_argument("--seeds", type=int, default=1000)
+    parser.add_argument("--seed-from", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--short", action="store_true", help="a day of two stacks of each seed instead of 21 stack-days"
+    )
+    parser.add_argument("--no-report", action="store_true", help="leave docs/reliability.md as it is")
+    asked = parser.parse_args(arguments)
+    if asked.seed is not None:
+        return 0 if replay(asked.seed, _tell, short=asked.short) else 1
+    began = perf_counter()
+    total = live_through(range(asked.seed_from, asked.seed_from + asked.seeds), asked.workers, _tell, short=asked.short)
+    parts = other_parts(few=asked.seeds < FEW_SEEDS, tell=_tell)
+    text = table(total, parts, asked.seed_from, perf_counter() - began)
+    if not asked.no_report:
+        write_report(text)
+    _tell(text)
+    _tell(last_line(total, parts))
+    return 0 if held(total, parts) else 1
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
