@@ -1,0 +1,504 @@
+"""Planted bugs: small wrong designs, each of which a named check in a fixed scene must notice.
+
+A mutant is the product with one snippet of one function said differently. The snippet must stand there exactly once, or
+planting fails loudly: a mutant that changes nothing would prove nothing. What is planted is the function's code, so
+that it holds wherever the function was imported to, and it is taken out again afterwards.
+
+``python -m tests.proof.mutants`` plants all of them, one after the other, and prints which check noticed which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import logging
+import sys
+import textwrap
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from tests.proof import scenarios
+from tests.proof.scenarios import Broken
+
+LONGEST_SCENE = 120
+"""Real seconds after which a scene under a mutant is given up; that is no kill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A wrong design: in ``where`` (module:function) ``right`` is said as ``wrong``."""
+
+    name: str
+    where: str
+    right: str
+    wrong: str
+    scene: Callable[[], Awaitable[None]]
+    check: str
+    """The check of the scene that must notice it."""
+
+
+@contextmanager
+def planted(mutant: Mutant) -> Iterator[None]:
+    """Have the mutant in place of the product for a while. Raises LookupError where its snippet is no longer there."""
+    function = _function(mutant.where)
+    source = textwrap.dedent(inspect.getsource(function))
+    if source.count(mutant.right) != 1:
+        raise LookupError(f"{mutant.where} says {mutant.right!r} {source.count(mutant.right)} times, not once")
+    space: dict[str, Any] = {}
+    flags = "from __future__ import annotations\n"
+    exec(flags + _bare(source).replace(mutant.right, mutant.wrong), function.__globals__, space)  # noqa: S102 -- that is planting
+    right, function.__code__ = function.__code__, space[function.__name__].__code__
+    try:
+        yield
+    finally:
+        function.__code__ = right
+
+
+def _bare(source: str) -> str:
+    """Leave out decorators: what they do stays as it is."""
+    lines = source.splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if line.startswith(("def ", "async def ")))
+    return "".join(lines[first:])
+
+
+def _function(where: str) -> FunctionType:
+    module, _, path = where.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in path.split("."):
+        found = inspect.getattr_static(found, name)
+    found = getattr(found, "fget", None) or getattr(found, "__func__", None) or found
+    if not isinstance(found, FunctionType):
+        raise TypeError(f"{where} is no function")
+    return found
+
+
+def killed(mutant: Mutant) -> str:
+    """Plant a mutant and play its scene: empty when the named check noticed it, else what happened instead."""
+    with planted(mutant):
+        trouble = played(mutant.scene)
+    if isinstance(trouble, Broken) and trouble.check == mutant.check:
+        return ""
+    return f"{type(trouble).__name__}: {trouble}" if trouble else "nothing noticed it"
+
+
+def played(scene: Callable[[], Awaitable[None]]) -> BaseException | None:
+    """Play a scene; gives what went wrong in it."""
+    logging.disable(logging.CRITICAL)
+    try:
+        asyncio.run(asyncio.wait_for(_awaited(scene), LONGEST_SCENE))
+    except Exception as trouble:  # noqa: BLE001 -- a mutant may break anything
+        return trouble
+    finally:
+        logging.disable(logging.NOTSET)
+    return None
+
+
+async def _awaited(scene: Callable[[], Awaitable[None]]) -> None:
+    await scene()
+
+
+def run_all() -> tuple[int, int, list[str]]:
+    """Plant every mutant: how many were killed, how many planted, and the names of those that survived."""
+    survivors = [mutant.name for mutant in MUTANTS if killed(mutant)]
+    return len(MUTANTS) - len(survivors), len(MUTANTS), survivors
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "people's words are written without an etag",
+        "lifecycle.commands:Commands._say",
+        "[Replace(row_of(",
+        "[Put(row_of(",
+        scenarios.two_words_at_once,
+        "no acknowledged word is lost",
+    ),
+    Mutant(
+        "a forgotten operation is polled on",
+        "lifecycle.lookout:Lookout._poll_one",
+        "if progress.running:",
+        "if progress.running or progress.fault:",
+        scenarios.an_operation_that_azure_forgets,
+        "a token that is of no use is dropped",
+    ),
+    Mutant(
+        "tags are checked on the last sighting",
+        "lifecycle.reconcile:Reconciler._begin",
+        "actual, seen = await self.lookout.see(part, turn.now)",
+        "actual, seen = None, turn.status.parts.get(part.key)",
+        scenarios.a_part_that_changes_hands,
+        "the tags that count are read under the claim",
+    ),
+    Mutant(
+        "a 404 on the session list means that the host is gone",
+        "lifecycle.lookout:Lookout._look_inside",
+        "await self._look_at(turn, [turn.decide().parts[BASTION]], everything=False)",
+        "turn.status, _ = saw_sessions(turn.status, (), {}, turn.now); return",
+        scenarios.a_session_list_that_is_not_found,
+        "a 404 on a list is no absence",
+    ),
+    Mutant(
+        "any 404 is an absence",
+        "lifecycle.cloud.arm_faults:is_absence",
+        " and fault_of(trouble).code in ABSENT_CODES",
+        "",
+        scenarios.a_page_that_says_404,
+        "only ARM's own 404 is an absence",
+    ),
+    Mutant(
+        "an unknown session list means idle",
+        "lifecycle.observation:activity",
+        "return Unknown(why, since)",
+        "return quiet",
+        scenarios.a_silent_session_list,
+        "unknown is never idle",
+    ),
+    Mutant(
+        "closing is an event of its minute",
+        "lifecycle.target:_outside_hours",
+        "if span.open or case.courtesy_until is not None:",
+        "if span.open or case.courtesy_until or case.now - span.since_at > timedelta(minutes=10):",
+        scenarios.a_closing_that_nobody_saw,
+        "a closing that was missed is made up for",
+    ),
+    Mutant(
+        "wall time is taken for UTC",
+        "lifecycle.walltime:instant_at",
+        "wall = datetime.combine(day, clock, tzinfo=zone)",
+        "return datetime.combine(day, clock, tzinfo=UTC)",
+        scenarios.a_day_in_new_york,
+        "hours are those of the schedule's zone",
+    ),
+    Mutant(
+        "the public IP goes before its host",
+        "lifecycle.blueprint:_door",
+        "outlived_by=(BASTION,),",
+        "outlived_by=(),",
+        scenarios.a_life,
+        "nothing is asked of Azure that it must refuse",
+    ),
+    Mutant(
+        "the network goes before its inhabitants",
+        "lifecycle.blueprint:_network",
+        "outlived_by=tuple(inhabitants),",
+        "outlived_by=(),",
+        scenarios.a_life,
+        "nothing is asked of Azure that it must refuse",
+    ),
+    Mutant(
+        "the disk is left at Detach",
+        "lifecycle.blueprint:_machine",
+        '"deleteOption": "Delete",\n                "diskSizeGB"',
+        '"deleteOption": "Detach",\n                "diskSizeGB"',
+        scenarios.a_machine_deleted_in_the_portal,
+        "a machine takes its disk and its interface along",
+    ),
+    Mutant(
+        "the interface is left at Detach",
+        "lifecycle.blueprint:_machine",
+        '{"primary": True, "deleteOption": "Delete"}',
+        '{"primary": True}',
+        scenarios.a_machine_deleted_in_the_portal,
+        "a machine takes its disk and its interface along",
+    ),
+    Mutant(
+        "the meter is that of the request",
+        "lifecycle.sightings:sight",
+        "meters=_meters(part.kind, body, power),",
+        "meters=_meters(part.kind, part.body, Power.RUNNING),",
+        scenarios.a_machine_stopped_by_the_clock,
+        "the books say that a parked machine costs nothing",
+    ),
+    Mutant(
+        "a poisoned stack is left alone",
+        "lifecycle.delivery:Delivery.poisoned",
+        "if queue is Queue.RECONCILE:",
+        "if queue is Queue.CHORES:",
+        scenarios.a_poisoned_stack,
+        "a stack outlives its poisoned message",
+    ),
+    Mutant(
+        "nobody is told of poison",
+        "lifecycle.delivery:Delivery.poisoned",
+        "await tell(self.tables, self.bell, Notice(",
+        "_ = (self.tables, self.bell, Notice(",
+        scenarios.a_poisoned_stack,
+        "operators hear of poison",
+    ),
+    Mutant(
+        "the sweep reads the present page only",
+        "lifecycle.due:until",
+        "tables.scan(Table.DUE, before=",
+        "tables.scan(Table.DUE, first=_bucket(at), before=",
+        scenarios.a_night_of_storage,
+        "what was due long ago is still rung for",
+    ),
+    Mutant(
+        "a stalled worker acts late",
+        "lifecycle.cloud.arm:ArmAzure.begin",
+        "+ CLAIM_HOLDS_SECONDS - claim_age",
+        "+ CLAIM_HOLDS_SECONDS",
+        scenarios.a_worker_that_stalls_after_its_claim,
+        "a mutation is not sent long after its claim",
+    ),
+    Mutant(
+        "tags that others add are drift",
+        "lifecycle.sightings:_drift",
+        "return tuple(path for path in paths if",
+        'return tuple(path for path in (*paths, "tags") if path == "tags" and body.get(path) != part.body.get(path) or',
+        scenarios.a_steady_day,
+        "a steady stack makes no mutation",
+    ),
+    Mutant(
+        "the door is shut without a drain",
+        "lifecycle.plan:gate",
+        "draining = closing and drainable",
+        "draining = False",
+        scenarios.somebody_who_comes_as_the_door_is_shut,
+        "who is let in is not cut off",
+    ),
+    Mutant(
+        "the drain is never lifted",
+        "lifecycle.sightings:_covers",
+        "stale = DRAIN_RULE in there and",
+        "stale = False and",
+        scenarios.a_life,
+        "who wakes a box can get in again",
+    ),
+    Mutant(
+        "a claim keeps nobody out",
+        "lifecycle.reconcile:Reconciler._is_held",
+        "operation.token is None and",
+        "False and",
+        scenarios.a_second_worker_between_claim_and_act,
+        "what is claimed is its claimer's alone",
+    ),
+    Mutant(
+        "whoever comes is due",
+        "lifecycle.agenda:Agenda.due",
+        "return self.due_by(now) or",
+        "return True or",
+        scenarios.a_steady_day,
+        "doubled messages die out",
+    ),
+    Mutant(
+        "doubled messages are taken for early ones",
+        "lifecycle.agenda:Agenda._has_just_been",
+        "return passed_at is not None and",
+        "return False and",
+        scenarios.an_operation_that_never_ends,
+        "doubled messages die out while Azure is at work",
+    ),
+    Mutant(
+        "the bell is rung before the status is stored",
+        "lifecycle.reconcile:Reconciler._save",
+        "        await self._commit(turn, status, changes)\n",
+        "        await self.bell.ring(Queue.RECONCILE, name, (again or turn.now) - turn.now)\n"
+        "        await self._commit(turn, status, changes)\n        return\n",
+        scenarios.a_status_that_is_read_as_its_bell_rings,
+        "no wake-up is rung before what it is for is stored",
+    ),
+    Mutant(
+        "a key is forgotten",
+        "lifecycle.commands:Commands.ask",
+        "if once.mark and earlier is None:",
+        "if False:",
+        scenarios.a_request_that_is_sent_again,
+        "one key gives one box",
+    ),
+    Mutant(
+        "a need never lapses",
+        "lifecycle.hubs:needed_until",
+        "if need.door and need.until > now",
+        "if need.door",
+        scenarios.a_hub_whose_guest_is_lost,
+        "a need that nobody renews lapses",
+    ),
+    Mutant(
+        "the bill takes the narrow end",
+        "lifecycle.meters:Meter.wide",
+        "self.closed_absent_at or now)",
+        "self.closed_seen_at or now)",
+        scenarios.a_life,
+        "the truth lies between the brackets",
+    ),
+    Mutant(
+        "a meter opens when its part is first seen in order",
+        "lifecycle.meters:Meter.wide",
+        "max(self.opened_claimed_at, late or self.opened_claimed_at)",
+        "self.opened_seen_at",
+        scenarios.a_life,
+        "the truth lies between the brackets",
+    ),
+    Mutant(
+        "the last to come bears it all",
+        "lifecycle.costs:_Sharing.holders",
+        "if each.holds(at) and meter.box in (None, each.box)]",
+        "if meter.box in (None, each.box)][-1:]",
+        scenarios.two_owners_one_after_the_other,
+        "who had it bears it",
+    ),
+    Mutant(
+        "Azure's auto-shutdown is not moved for a hold",
+        "lifecycle.plan:_mend_net",
+        "(seen.drift or not seen.sound)",
+        "not seen.sound",
+        scenarios.a_hold_past_the_net,
+        "a hold outlasts Azure's auto-shutdown",
+    ),
+    Mutant(
+        "a door goes with the first who retires",
+        "lifecycle.decision:_door_wanted",
+        "return any(",
+        "return all(",
+        scenarios.two_boxes_and_one_retires,
+        "a door that another needs stays",
+    ),
+    Mutant(
+        "whatever stands under our name is ours",
+        "lifecycle.sightings:sight",
+        "if not tagged and not _born_ours(part, body):",
+        "if False:",
+        scenarios.something_of_others,
+        "what is not ours is never touched",
+    ),
+    Mutant(
+        "an accepted deletion is a deletion",
+        "lifecycle.reconcile:Reconciler._begin",
+        "if accepted.token is None:",
+        "if begin.verb is Verb.DELETE:\n"
+        "                gone = replace(seen, sighting=Sighting.ABSENT)\n"
+        "                turn.status = replace(turn.status, parts={**turn.status.parts, part.key: gone})\n"
+        "                turn.operations.pop(part.key)\n"
+        "            elif accepted.token is None:",
+        scenarios.a_deletion_that_fails_later,
+        "nothing of a retired box is left",
+    ),
+    Mutant(
+        "a limit needs no warning",
+        "lifecycle.target:_Case.announced",
+        "return max(deadline.at, warned.told_at + self.policy.warning_lead)",
+        "return deadline.at",
+        scenarios.a_lease_that_ends_unseen,
+        "the limit comes no earlier than warning and lead",
+    ),
+    Mutant(
+        "a lease counts from the request",
+        "lifecycle.target:lease_until",
+        "ready_at = known.first_ready_at or box.wanted_from_at + LONGEST_BUILD",
+        "ready_at = box.requested_at",
+        scenarios.a_lease_that_ends_unseen,
+        "a lease counts from ready",
+    ),
+    Mutant(
+        "closing time asks nobody",
+        "lifecycle.target:_Case.ending",
+        "if isinstance(self.activity, Idle) and self.activity.sure:",
+        "if True:",
+        scenarios.somebody_inside_at_closing,
+        "nobody is cut off before the announced limit",
+    ),
+    Mutant(
+        "a machine is powered off, not deallocated",
+        "lifecycle.cloud.arm:ArmAzure._call",
+        "operations.begin_deallocate",
+        "operations.begin_power_off",
+        scenarios.a_machine_stopped_by_the_clock,
+        "a parked machine costs nothing",
+    ),
+    Mutant(
+        "outcomes are not put on record",
+        "lifecycle.turn:Turn.end",
+        "self.entries.append(",
+        "_ = (",
+        scenarios.a_life,
+        "every mutation has its intent and its outcome",
+    ),
+    Mutant(
+        "the bound on deletions is counted and not kept",
+        "lifecycle.reconcile:Reconciler._allowed",
+        "for begin in begins if begin not in withheld)",
+        "for begin in begins)",
+        scenarios.a_bound_on_deletions,
+        "no more is deleted in an hour than is allowed",
+    ),
+    Mutant(
+        "a dry run acts",
+        "lifecycle.reconcile:Reconciler._allowed",
+        "        return ()\n",
+        "        return begins\n",
+        scenarios.a_dry_run,
+        "a dry run changes nothing in Azure",
+    ),
+    Mutant(
+        "anybody may retire anything",
+        "lifecycle.people:Person.must_own",
+        "if ",
+        "if False and ",
+        scenarios.another_persons_box,
+        "nobody retires another person's box",
+    ),
+    Mutant(
+        "a range is taken whoever has it",
+        "lifecycle.ranges:claim_range",
+        "[Insert(Row(key, cells))]",
+        "[__import__('lifecycle.ports').ports.Put(Row(key, cells))]",
+        scenarios.two_stacks_at_once,
+        "no two stacks have the same addresses",
+    ),
+    Mutant(
+        "a stack has room for everybody",
+        "lifecycle.commands:_check_room",
+        "if _room(rows) < 1:",
+        "if _room(rows) < -99:",
+        scenarios.a_stack_that_fills_up,
+        "no stack has more boxes than it may",
+    ),
+    Mutant(
+        "Retry-After is slept out inside",
+        "lifecycle.cloud.arm_pipeline:policies",
+        "        RetryAfterInSeconds(),\n",
+        "        RetryAfterInSeconds(),\n"
+        "        __import__('azure.core.pipeline.policies').core.pipeline.policies.AsyncRetryPolicy(),\n",
+        scenarios.a_refusal_with_a_wait,
+        "nobody sleeps inside an invocation",
+    ),
+)
+"""All that are planted."""
+
+FASTEST = (
+    "people's words are written without an etag",
+    "a claim keeps nobody out",
+    "a key is forgotten",
+    "the disk is left at Detach",
+    "anybody may retire anything",
+    "a range is taken whoever has it",
+    "a stack has room for everybody",
+    "a dry run acts",
+    "a stalled worker acts late",
+    "the sweep reads the present page only",
+)
+"""Those that are planted in ``make test`` too."""
+
+
+def main(names: list[str]) -> int:
+    """Print which check noticed which mutant; gives how many survived."""
+    survivors = 0
+    chosen = [mutant for mutant in MUTANTS if not names or any(name in mutant.name for name in names)]
+    for mutant in chosen:
+        begun = time.process_time()
+        seen = killed(mutant)
+        survivors += bool(seen)
+        verdict = f"SURVIVED ({seen[:300]})" if seen else "killed"
+        took = f"{time.process_time() - begun:.1f} s"
+        print(f"{mutant.name} -> {mutant.scene.__name__}: {mutant.check} -> {verdict}  [{took}]", flush=True)  # noqa: T201 -- a person asked
+    print(f"{len(chosen) - survivors}/{len(chosen)} killed")  # noqa: T201 -- likewise
+    return survivors
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main(sys.argv[1:])))
