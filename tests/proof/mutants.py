@@ -296,9 +296,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the bell is rung before the status is stored",
         "lifecycle.reconcile:Reconciler._save",
-        "        await self._commit(turn, status, changes)\n",
-        "        await self.bell.ring(Queue.RECONCILE, name, (again or turn.now) - turn.now)\n"
-        "        await self._commit(turn, status, changes)\n        return\n",
+        "    await self._commit(turn, status, changes)\n",
+        "    await self.bell.ring(Queue.RECONCILE, name, (again or turn.now) - turn.now)\n"
+        "    await self._commit(turn, status, changes)\n    return\n",
         scenarios.a_status_that_is_read_as_its_bell_rings,
         "no wake-up is rung before what it is for is stored",
     ),
@@ -371,12 +371,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "lifecycle.reconcile:Reconciler._begin",
         "if accepted.token is None:",
         "if begin.verb is Verb.DELETE:\n"
-        "                gone = replace(seen, sighting=Sighting.ABSENT)\n"
-        "                turn.status = replace(turn.status, parts={**turn.status.parts, part.key: gone})\n"
-        "                turn.operations.pop(part.key)\n"
-        "            elif accepted.token is None:",
+        "            gone = replace(seen, sighting=Sighting.ABSENT)\n"
+        "            turn.status = replace(turn.status, parts={**turn.status.parts, part.key: gone})\n"
+        "            turn.operations.pop(part.key)\n"
+        "        elif accepted.token is None:",
         scenarios.a_deletion_that_fails_later,
-        "nothing of a retired box is left",
+        "gone is what a look has shown",
     ),
     Mutant(
         "a limit needs no warning",

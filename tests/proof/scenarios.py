@@ -405,10 +405,10 @@ async def another_persons_box() -> None:
 
 
 async def two_stacks_at_once() -> None:
-    """Two stacks are founded in the same moment, in a pool that holds two."""
+    """Two stacks are founded at once, in a pool that holds two; both begin their search at the same place."""
     world = Walked({"ADDRESS_POOL": "10.64.0.0/23"})
-    await asyncio.gather(world.ask(stack="one"), world.ask(stack="two"))
-    ranges = [(await world.stack(name)).intent for name in ("one", "two")]
+    await asyncio.gather(world.ask(stack="ops"), world.ask(stack="web"))
+    ranges = [(await world.stack(name)).intent for name in ("ops", "web")]
     found = {stored.value.address_range for stored in ranges if stored}
     holds("no two stacks have the same addresses", len(found) == 2, found)
 
@@ -425,9 +425,9 @@ async def an_operation_that_azure_forgets() -> None:
 
 
 async def a_deletion_that_fails_later() -> None:
-    """The network's deletion is accepted, and fails minutes later."""
+    """The last deletions are accepted, and fail later."""
     world = await ready()
-    world.arm.faults.add("late-failed:InternalServerError", "DELETE .*virtualNetworks", times=2)
+    world.arm.faults.add("late-failed:InternalServerError", "DELETE .*networkSecurityGroups", times=8)
     await leaves_nothing(world, "gone is what a look has shown")
 
 
@@ -516,10 +516,9 @@ async def an_operation_that_never_ends() -> None:
     await world.pass_by(minutes=1)
     for _ in range(20):
         await world.bell.ring(Queue.RECONCILE, "main")
-    try:
-        await world.pass_by(minutes=3)
-    except AssertionError as endless:
-        raise Broken("doubled messages die out while Azure is at work", endless) from None
+    await world.pass_by(minutes=3)
+    coming = [each for each in world.bell.rings if each.queue is Queue.RECONCILE]
+    holds("doubled messages die out while Azure is at work", len(coming) <= 3, coming)
 
 
 # -- money --------------------------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ PARTS = 10
 
 SOON = timedelta(minutes=50)
 """How much later than without the fault a word may come to its goal, where nothing is to be waited for by rule."""
+FAULTS_STOP_AFTER = timedelta(hours=1)
+"""Then an operation that is stuck fails at last."""
 LONG = {
     "stuck": timedelta(hours=3),
     **{
@@ -313,6 +315,8 @@ class _Walker:
             there = sorted(world.resources())
             assert world.now < bound, f"not there by {bound}: {await world.box(ALICES)}, with {there}"
             await world.pass_by(minutes=1)
+            if world.now >= begun_at + FAULTS_STOP_AFTER:
+                world.arm.clear_faults()
         length = world.now - begun_at
         await world.pass_by(minutes=1)
         world.wire.open = False
