@@ -251,7 +251,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "return tuple(path for path in paths if",
         'return tuple(path for path in (*paths, "tags") if path == "tags" and body.get(path) != part.body.get(path) or',
         scenarios.a_steady_day,
-        "a steady stack makes no mutation",
+        "a box that is asked for gets ready",
     ),
     Mutant(
         "the door is shut without a drain",

@@ -18,13 +18,13 @@ SHARES = 3
 @pytest.mark.parametrize("word", ["create", "idle"])
 def test_any_one_call_may_fail_and_the_goal_is_reached(word: str, share: int) -> None:
     walked = walk.run(word, walk.share(walk.telling, share, SHARES), thorough=False)
-    assert walked.cases.total() > walked.calls / SHARES / 2
+    assert walked.cases.total() > walked.calls / SHARES / 4
     assert not walked.failures, walked.told()
 
 
 def test_every_kind_of_fault_has_its_turn() -> None:
     for sort, kinds in KINDS.items():
-        tried = {kind for number in range(3 * len(kinds)) for kind in walk.telling(number, sort)}
+        tried = {kind for number in range(6 * len(kinds)) for kind in walk.telling(number, sort)}
         assert tried == set(kinds), sort
 
 
