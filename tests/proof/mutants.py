@@ -444,9 +444,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a range is taken whoever has it",
-        "lifecycle.ranges:claim_range",
-        "[Insert(Row(key, cells))]",
-        "[__import__('lifecycle.ports').ports.Put(Row(key, cells))]",
+        "lifecycle.ranges:claim_this",
+        "[Insert(Row(",
+        "[__import__('lifecycle.ports').ports.Put(Row(",
         scenarios.two_stacks_at_once,
         "no two stacks have the same addresses",
     ),
