@@ -216,7 +216,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a poisoned stack is left alone",
         "lifecycle.delivery:Delivery.poisoned",
-        "if queue is Queue.RECONCILE:",
+        "if queue is Queue.RECONCILE and again:",
         "if queue is Queue.CHORES:",
         scenarios.a_poisoned_stack,
         "a stack outlives its poisoned message",
@@ -336,7 +336,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the last to come bears it all",
-        "lifecycle.costs:_Sharing.holders",
+        "lifecycle.costs:_Sharing._holders",
         "if each.holds(at) and meter.box in (None, each.box)]",
         "if meter.box in (None, each.box)][-1:]",
         scenarios.two_owners_one_after_the_other,
