@@ -227,3 +227,13 @@ async def test_a_machine_that_people_start_in_the_portal_runs_until_the_next_clo
     assert least <= truth <= most + 0.001
     await world.pass_until(world.start.replace(hour=19) + timedelta(days=1))
     assert await world.phase(ALICES) == "parked"
+
+
+async def test_what_azure_is_at_for_hours_is_looked_at_no_oftener_as_the_hours_go_by() -> None:
+    world = World()
+    world.arm.faults.add("stuck", "PUT .*virtualNetworks")
+    await world.ask()
+    await world.pass_by(hours=1)
+    before = world.passes
+    await world.pass_by(minutes=20)
+    assert world.passes - before < 20 * 10
