@@ -346,16 +346,37 @@ def grouped(found: Cells, by: str) -> Mapping[str, Amount]:
     return summed((day if by == "day" else whose.named(by), amount) for (day, whose), amount in found.items())
 
 
+def named(found: Cells, by: str) -> Iterator[tuple[tuple[str, str], Amount]]:
+    """Call cells by their day and by what a grouping calls them."""
+    names: dict[Whose, str] = {}
+    for (day, whose), amount in found.items():
+        name = names.get(whose)
+        if name is None:
+            name = names[whose] = whose.named(by)
+        yield (day, name), amount
+
+
 Key = TypeVar("Key")
 
 
 def summed(amounts: Iterable[tuple[Key, Amount]]) -> dict[Key, Amount]:
-    """Add amounts up by their keys."""
-    sums: dict[Key, Amount] = {}
+    """Add amounts up by their keys; in plain tuples, for a bill of many stacks adds tens of thousands."""
+    sums: dict[Key, tuple[int, int, int, int, int]] = {}
     for key, amount in amounts:
         known = sums.get(key)
-        sums[key] = amount if known is None else known.plus(amount)
-    return sums
+        if known is None:
+            sums[key] = amount
+        else:
+            ticks, least_ticks, pico, least_pico, unpriced = known
+            more, least_more, more_pico, least_more_pico, more_unpriced = amount
+            sums[key] = (
+                ticks + more,
+                least_ticks + least_more,
+                pico + more_pico,
+                least_pico + least_more_pico,
+                unpriced + more_unpriced,
+            )
+    return {key: Amount._make(total) for key, total in sums.items()}
 
 
 def rows(sums: Mapping[str, Amount], by: str) -> tuple[CostRow, ...]:

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
+from itertools import chain
 
-from lifecycle.costs import GROUPINGS, Amount, Cells, CostRow, Rule, rows, summed
+from lifecycle.costs import GROUPINGS, Amount, Cells, CostRow, Rule, named, rows, summed
 from lifecycle.courses import Pieces
 from lifecycle.ledger import facts_of_stacks
 from lifecycle.prices import PriceBook
@@ -136,11 +137,9 @@ class Reading:
         self, period: Period, key: str, zone: tzinfo, *, by_days: bool
     ) -> Mapping[tuple[str, str], Amount]:
         middle, rest = (None, [period]) if by_days and zone != self.zone else self._split(period)
-        amounts = list((await self.rollups.sums(key, *middle)).items()) if middle else []
-        for part in sorted(rest):  # the earliest reads facts enough for all
-            cut = await self._cut(part, zone)
-            amounts += [((day, whose.named(key)), amount) for (day, whose), amount in cut.items()]
-        return summed(amounts)
+        finished = await self.rollups.sums(key, *middle) if middle else {}
+        cuts = [await self._cut(part, zone) for part in sorted(rest)]  # the earliest reads facts enough for all
+        return summed(chain(finished.items(), *(named(cut, key) for cut in cuts)))
 
     async def _cut(self, part: Period, zone: tzinfo) -> Cells:
         known = self._cells.get((part, str(zone)))

@@ -27,6 +27,8 @@ _TICK = timedelta(microseconds=1)
 
 Span = tuple[datetime, datetime]
 _Key = Callable[[Tenancy], tuple[str, str]]
+_Had = Mapping[tuple[str, str], list[Span]]
+"""When boxes were had, by stack and region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,11 @@ def saved(
     actual = sum(amount.pico for amount in billed.values())
     machines = sum(amount.pico for (_, whose), amount in billed.items() if whose.meter.startswith(("vm.", "disk.")))
     working = list(_working(period, zone))
+    had = _had(tenancies, period, now, lambda each: (each.stack, each.region))
     return Savings(
         actual=Decimal(actual) / PICO,
-        always_on=_kept_up(tenancies, book, period, now, [period]),
-        runbook=_kept_up(tenancies, book, period, now, working),
+        always_on=_kept_up(tenancies, had, book, period, now, [period]),
+        runbook=_kept_up(tenancies, had, book, period, now, working),
         hub=Decimal(machines) / PICO + _hubs(tenancies, book, period, now),
         hours_open=_hours(sum(each[0] for each in usage)),
         hours_used=_hours(sum(each[1] for each in usage)),
@@ -111,6 +114,9 @@ def _clipped(span: Span, period: Span) -> list[Span]:
 def _union(spans: Iterable[Span]) -> list[Span]:
     """Join spans that overlap or touch."""
     joined: list[Span] = []
+    spans = list(spans)
+    if len(spans) < 2:  # noqa: PLR2004 -- nothing to join, which is the common case
+        return spans
     for begin, end in sorted(spans):
         if joined and begin <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end))
@@ -136,11 +142,13 @@ def _waited(meter: Meter, period: Span, now: datetime) -> int:
     return _ticks(_clipped((meter.opened_claimed_at, max(ready_at, meter.opened_claimed_at)), period))
 
 
-def _kept_up(tenancies: Iterable[Tenancy], book: PriceBook, period: Span, now: datetime, up: Sequence[Span]) -> Decimal:
-    """Price a door per stack and every machine, while ``up``, for as long as boxes are had; disks always."""
+def _kept_up(
+    tenancies: Iterable[Tenancy], had: _Had, book: PriceBook, period: Span, now: datetime, up: Sequence[Span]
+) -> Decimal:
+    """Price a door per stack and every machine, while ``up``, for as long as boxes are ``had``; disks always."""
     times: Counter[tuple[str, tuple[str, ...]]] = Counter()
-    for (_, region), had in _had(tenancies, period, now, lambda each: (each.stack, each.region)).items():
-        times[region, DOOR] += sum(_ticks_within(span, up) for span in had)
+    for (_, region), spans in had.items():
+        times[region, DOOR] += sum(_ticks_within(span, up) for span in spans)
     for each in tenancies:
         for span in _clipped((each.from_at, each.until_at or now), period):
             times[each.region, (each.machine,)] += _ticks_within(span, up)
@@ -149,7 +157,8 @@ def _kept_up(tenancies: Iterable[Tenancy], book: PriceBook, period: Span, now: d
 
 
 def _ticks_within(span: Span, up: Sequence[Span]) -> int:
-    return sum(_ticks(_clipped(span, each)) for each in up)
+    begin, end = span
+    return sum((min(end, until) - max(begin, since)) // _TICK for since, until in up if since < end and begin < until)
 
 
 def _hubs(tenancies: Iterable[Tenancy], book: PriceBook, period: Span, now: datetime) -> Decimal:
@@ -163,7 +172,7 @@ def _priced(times: Mapping[tuple[str, tuple[str, ...]], int], book: PriceBook, p
     return sum(prices, Decimal())
 
 
-def _had(tenancies: Iterable[Tenancy], period: Span, now: datetime, key: _Key) -> Mapping[tuple[str, str], list[Span]]:
+def _had(tenancies: Iterable[Tenancy], period: Span, now: datetime, key: _Key) -> _Had:
     found: defaultdict[tuple[str, str], list[Span]] = defaultdict(list)
     for each in tenancies:
         found[key(each)] += _clipped((each.from_at, each.until_at or now), period)
