@@ -56,7 +56,7 @@ from lifecycle.ports import (
     Tables,
 )
 from lifecycle.price_list import read_book
-from lifecycle.rows import INTENT, OPERATION, RANGES, Stored, range_key, row_of, status_row
+from lifecycle.rows import INTENT, OPERATION, RANGES, STATUS, Stored, range_key, row_of, status_row
 from lifecycle.sightings import merged
 from lifecycle.timetable import Timetable
 from lifecycle.troubles import is_troubled
@@ -447,10 +447,20 @@ class Reconciler:
         looked = turn.status.looked_at == turn.now and not turn.kept
         if not (meters or sessions or (tenancies and not turn.kept) or looked):
             return
+        await self._require_current(turn)
         live = [name for name in boxes if name in turn.status.boxes and turn.status.boxes[name].phase != "gone"]
         runs = running(turn.rows.name, region, turn.status, boxes, live, door)
         await keep(self.tables, Page(turn.rows.name, (*meters, *tenancies), tuple(sessions), runs))
         turn.meters, turn.sessions, turn.kept = [], [], True
+
+    async def _require_current(self, turn: Turn) -> None:
+        """Raise Conflict where the status has moved on since it was read.
+
+        A worker that was held up would else write down meters that no status knows, and that nobody would ever close.
+        """
+        row = await self.tables.get(Table.STACKS, turn.rows.name, STATUS)
+        if (row.etag if row else "") != turn.rows.status.etag:
+            raise Conflict(Table.STACKS, turn.rows.name, STATUS)
 
     @staticmethod
     def _comes_or_goes(turn: Turn, name: str, known: BoxStatus) -> bool:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
+from lifecycle import ledger
 from lifecycle.commands import Where
-from lifecycle.ports import Table
+from lifecycle.model import Kind
+from lifecycle.ports import Azure, Body, Table
 from tests.world.crash import Fate
 from tests.world.harness import ALICE, World
 
@@ -57,3 +64,40 @@ async def test_what_ends_as_it_is_answered_has_its_outcome_on_record_though_its_
     world = await _live(Fate(stored, before=False))
     said = [row.values async for row in world.tables.scan(Table.AUDIT) if row.values.get("action") == "tag"]
     assert [values["outcome"] == "intended" for values in said] == [True, False]
+
+
+class Holding:
+    """Azure as a worker sees it whose looks all take as long as ``meanwhile`` does."""
+
+    def __init__(self, inner: Azure, meanwhile: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self.inner = inner
+        self.meanwhile = meanwhile
+        self.waiting: asyncio.Task[None] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def look(self, kind: Kind, arm_id: str) -> Body | None:
+        self.waiting = self.waiting or asyncio.create_task(self.meanwhile())
+        await self.waiting
+        return await self.inner.look(kind, arm_id)
+
+
+async def test_a_worker_that_was_held_up_while_it_looked_writes_nothing_into_the_books() -> None:
+    world = World()
+    await world.ask(hours=8)
+    await world.until_phase(ALICES, "warm", hours=3)
+    await world.pass_by(minutes=10)
+    await world.commands.extend(ALICE, ALICES, 1, "", match=None, key=None)
+
+    async def others_look_and_then_open_the_door() -> None:
+        await world.pass_by(minutes=70)
+        await world.commands.wake(ALICE, ALICES, None, "", match=None, key=None)
+        await world.until_phase(ALICES, "ready", hours=3)
+
+    slow = world.worker()
+    slow.lookout.azure = Holding(slow.azure, others_look_and_then_open_the_door)
+    await slow.reconcile("main")
+    known = {(meter.meter, meter.claimed_at) for meter in (await world.stack()).status.value.meters.values()}
+    books = await ledger.read(world.tables)
+    assert {(each.meter, each.opened_claimed_at) for each in books.meters if each.closed_absent_at is None} == known
