@@ -77,7 +77,7 @@ def _function(where: str) -> FunctionType:
     return found
 
 
-def killed(mutant: Mutant) -> str:
+def unnoticed(mutant: Mutant) -> str:
     """Plant a mutant and play its scene: empty when the named check noticed it, else what happened instead."""
     with planted(mutant):
         trouble = played(mutant.scene)
@@ -104,7 +104,7 @@ async def _awaited(scene: Callable[[], Awaitable[None]]) -> None:
 
 def run_all() -> tuple[int, int, list[str]]:
     """Plant every mutant: how many were killed, how many planted, and the names of those that survived."""
-    survivors = [mutant.name for mutant in MUTANTS if killed(mutant)]
+    survivors = [mutant.name for mutant in MUTANTS if unnoticed(mutant)]
     return len(MUTANTS) - len(survivors), len(MUTANTS), survivors
 
 
@@ -491,7 +491,7 @@ def main(names: list[str]) -> int:
     chosen = [mutant for mutant in MUTANTS if not names or any(name in mutant.name for name in names)]
     for mutant in chosen:
         begun = time.process_time()
-        seen = killed(mutant)
+        seen = unnoticed(mutant)
         survivors += bool(seen)
         verdict = f"SURVIVED ({seen[:300]})" if seen else "killed"
         took = f"{time.process_time() - begun:.1f} s"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib
 import multiprocessing
 import os
 import subprocess
@@ -20,10 +19,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 
+from tests.proof.parts import PARTS, PartResult
 from tests.proof.storm import Outcome, run
 
 FEW_SEEDS = 50
-"""With fewer, the real processes are left out: somebody wants an answer within a minute."""
+"""With fewer, the other proofs are left out: somebody wants an answer soon."""
 TAIL = 60
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- soak -->", "<!-- /soak -->"
@@ -69,35 +69,6 @@ CODES = (
 )
 """Every error code whose meaning the app knows by name and Azure's documents or users report."""
 ENOUGH_TIMES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class PartResult:
-    """What another proof came to. Numbers it does not count are zero."""
-
-    summary: str
-    violations: int = 0
-    mutants_killed: int = 0
-    mutants_planted: int = 0
-    kills: int = 0
-    orphans: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Another proof: a module with a function ``soak()`` that gives a PartResult, or something with its fields."""
-
-    name: str
-    module: str
-    real_processes: bool = False
-
-
-PARTS = (
-    Part("mutants", "tests.proof.mutants"),
-    Part("walk", "tests.proof.walk"),
-    Part("kills", "tests.proof.kills", real_processes=True),
-    Part("differential", "tests.proof.differential", real_processes=True),
-)
 
 
 @dataclass
@@ -174,25 +145,13 @@ def live_through(seeds: Iterable[int], workers: int, tell: Callable[[str], None]
 
 
 def other_parts(*, few: bool, tell: Callable[[str], None]) -> dict[str, PartResult]:
-    """Call the other proofs that there are, and say plainly which are left out or not there."""
+    """Call the other proofs, and say plainly which are left out."""
     results = {}
     for part in PARTS:
-        if few and part.real_processes:
-            tell(f"{part.name}: left out, since fewer than {FEW_SEEDS} seeds were asked for: real processes take time")
+        if few:
+            tell(f"{part.name}: left out, since fewer than {FEW_SEEDS} seeds were asked for")
             continue
-        try:
-            module = importlib.import_module(part.module)
-        except ModuleNotFoundError:
-            tell(f"{part.name}: not there yet ({part.module})")
-            continue
-        proof = getattr(module, "soak", None)
-        if proof is None:
-            tell(f"{part.name}: {part.module} has no soak()")
-            continue
-        found = proof()
-        names = ("violations", "mutants_killed", "mutants_planted", "kills", "orphans")
-        numbers = {name: int(getattr(found, name, 0)) for name in names}
-        results[part.name] = PartResult(str(getattr(found, "summary", found)), **numbers)
+        results[part.name] = part.prove(tell)
         tell(f"{part.name}: {results[part.name].summary}")
     return results
 
@@ -202,11 +161,10 @@ def last_line(total: Sum, parts: dict[str, PartResult]) -> str:
     killed = sum(each.mutants_killed for each in parts.values())
     planted = sum(each.mutants_planted for each in parts.values())
     violations = len(total.violations) + sum(each.violations for each in parts.values())
-    orphans = total.orphans + sum(each.orphans for each in parts.values())
     return (
         f"soak: seeds={total.seeds} stack_days={total.stack_days} events={total.events}"
         f" faults={sum(total.faults.values())} crashes={sum(total.crashes.values())} violations={violations}"
-        f" mutants={killed}/{planted} orphans={orphans}"
+        f" mutants={killed}/{planted} orphans={total.orphans}"
     )
 
 
@@ -214,7 +172,7 @@ def held(total: Sum, parts: dict[str, PartResult]) -> bool:
     """Whether nothing was violated, nothing was left, and every planted bug was found."""
     killed = sum(each.mutants_killed for each in parts.values())
     planted = sum(each.mutants_planted for each in parts.values())
-    others = sum(each.violations + each.orphans for each in parts.values())
+    others = sum(each.violations for each in parts.values())
     return not total.violations and not total.orphans and not others and killed == planted
 
 
@@ -236,7 +194,7 @@ def table(total: Sum, parts: dict[str, PartResult], seed_from: int, took_seconds
         ("mutants killed / planted", f"{killed}/{planted}" if planted else "not part of this run"),
         ("longest convergence", f"{total.longest}"),
         ("real processes killed and survived", f"{kills}" if kills else "not part of this run"),
-        ("orphans", f"{total.orphans + sum(each.orphans for each in parts.values())}"),
+        ("orphans", f"{total.orphans}"),
         ("stack-days a second and core", f"{total.stack_days / max(total.cpu_seconds, 1e-9):.2f}"),
         ("took", f"{timedelta(seconds=round(took_seconds))} on {os.cpu_count()} cores"),
     ]
@@ -300,7 +258,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--short", action="store_true", help="a day of two stacks of each seed instead of 21 stack-days"
     )
-    parser.add_argument("--no-report", action="store_true", help="leave docs/reliability.md as it is")
+    parser.add_argument("--no-report", action="store_true", help="leave docs/reliability.md as it is, as few seeds do")
     asked = parser.parse_args(arguments)
     if asked.seed is not None:
         return 0 if replay(asked.seed, _tell, short=asked.short) else 1
@@ -308,7 +266,7 @@ def main(arguments: list[str]) -> int:
     total = live_through(range(asked.seed_from, asked.seed_from + asked.seeds), asked.workers, _tell, short=asked.short)
     parts = other_parts(few=asked.seeds < FEW_SEEDS, tell=_tell)
     text = table(total, parts, asked.seed_from, perf_counter() - began)
-    if not asked.no_report:
+    if not asked.no_report and asked.seeds >= FEW_SEEDS:
         write_report(text)
     _tell(text)
     _tell(last_line(total, parts))

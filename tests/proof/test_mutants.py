@@ -9,14 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.proof.mutants import FASTEST, MUTANTS, Mutant, killed, planted, played
+from tests.proof.mutants import FASTEST, MUTANTS, Mutant, planted, played, unnoticed
 
 QUICK = {mutant.name: mutant for mutant in MUTANTS if mutant.name in FASTEST}
 
 
 @pytest.mark.parametrize("name", FASTEST)
 def test_the_fastest_mutants_are_killed_by_their_checks(name: str) -> None:
-    assert killed(QUICK[name]) == ""
+    assert unnoticed(QUICK[name]) == ""
 
 
 @pytest.mark.parametrize("scene", {mutant.scene: mutant for mutant in QUICK.values()}, ids=lambda scene: scene.__name__)
@@ -37,9 +37,9 @@ def test_every_mutant_can_still_be_planted_and_leaves_no_trace() -> None:
 def test_a_mutant_whose_snippet_is_gone_is_an_error_and_no_kill() -> None:
     gone: Mutant = replace(MUTANTS[0], right="what nobody ever wrote")
     with pytest.raises(LookupError, match="0 times"):
-        killed(gone)
+        unnoticed(gone)
 
 
 def test_a_mutant_that_changes_nothing_survives() -> None:
     same = replace(QUICK["a key is forgotten"], wrong=QUICK["a key is forgotten"].right)
-    assert killed(same) == "nothing noticed it"
+    assert unnoticed(same) == "nothing noticed it"
