@@ -24,6 +24,7 @@ from lifecycle.observation import (
     saw_no_door,
     saw_parts,
     saw_sessions,
+    still_at_work,
 )
 from lifecycle.ports import Azure, Body, Remove, Table, Tables
 from lifecycle.rows import DISCONNECT
@@ -69,6 +70,8 @@ class Lookout:
             turn.keep(operation, wait)
             return
         if progress.running:
+            if operation.verb in (Verb.PUT, Verb.START):
+                turn.status = still_at_work(turn.status, operation.part, turn.now)
             turn.keep(operation, progress.wait or POLL_EVERY)
         elif progress.fault is None:
             turn.end(operation, "done", operation.reason)

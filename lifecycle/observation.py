@@ -141,6 +141,17 @@ def saw_parts(
     return _with_door(status, now), tuple(changes)
 
 
+def still_at_work(status: StackStatus, part: str, now: datetime) -> StackStatus:
+    """Take in that Azure is still making or starting a part: neither it nor the disk born with it has succeeded yet."""
+    meters = {
+        key: replace(meter, busy_at=now)
+        if meter.sound_at is None and part in (owner := key.partition("|")[0], _machine_of(owner))
+        else meter
+        for key, meter in status.meters.items()
+    }
+    return replace(status, meters=meters)
+
+
 def _settled(before: Seen | None, sight: Seen, now: datetime) -> Seen:
     """Tell whose doing it is that a machine runs or does not: a change from rest is somebody else's.
 

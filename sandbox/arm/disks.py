@@ -86,7 +86,10 @@ def disk_meter(disk: Resource) -> str:
 
 
 def make_os_disk(machines: Kind, machine: Resource) -> None:
-    """Make the OS disk of a machine that has just come up, named as the service names them."""
+    """Make the OS disk of a machine that has just come up, named as the service names them.
+
+    It was asked for with its machine: where Azure bills from acceptance, it bills from then.
+    """
     cloud = machines.cloud
     profile = machine.properties["storageProfile"]["osDisk"]
     name = profile.get("name") or f"{machine.rid.name}_OsDisk_1_{cloud.guid().replace('-', '')}"
@@ -106,7 +109,7 @@ def make_os_disk(machines: Kind, machine: Resource) -> None:
     disks.compose(put, disk)
     disks.touch(disk)
     cloud.store.add(disk)
-    disks.accepted(put, disk, created=True)
+    cloud.meters.open(disk.id, disk_meter(disk), machine.created_at)
     disks.succeeded(disk, created=True)
     profile["name"] = name
     profile["managedDisk"] = {**profile["managedDisk"], "id": disk.id}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
-from lifecycle.ports import Put, Table
+from lifecycle.ports import Put, Replace, Table
 from lifecycle.price_list import learn
 from lifecycle.prices import DEFAULT_BOOK, Price
+from lifecycle.rows import OPERATION, Stored, row_of, status_row
 from sandbox.arm.switches import Switches
 from tests.world.harness import ALICE, MONDAY, OPERATOR, World
 
@@ -128,3 +130,34 @@ async def test_what_a_crash_repeats_is_booked_once() -> None:
     await world.pass_by(hours=4)
     await _check(world)
     assert world.now - world.start > timedelta(hours=4)
+
+
+@pytest.mark.parametrize("start", ["accepted", "succeeded"])
+async def test_with_a_look_at_each_completion_the_bill_is_exact_to_the_second(start: str) -> None:
+    """A success lies between two looks, the one that still found it at work and the one that found it ended."""
+    world = World(switches=Switches(billing_start=start))
+    where = await world.ask(hours=1)
+    goal = world.now + 3 * HOUR
+    while world.now < goal:
+        completion = min(world.arm.next_due_at(world.now) or goal, world.bell.next_at() or goal, goal)
+        for at in (completion - timedelta(seconds=1) / 2, completion):
+            await world.pass_until(max(at, world.now))
+            await _have_a_look(world)
+    assert await world.phase(where) == "gone"
+    bill = await world.bill(start=start)
+    truth = world.truth()
+    assert truth.keys() == bill.keys()
+    for meter, hours in truth.items():
+        seconds_above = (bill[meter][1] - hours) * 3600
+        assert -0.001 <= seconds_above <= 1, (meter, seconds_above)
+
+
+async def _have_a_look(world: World) -> None:
+    """Have a pass now that asks of every operation and looks at what has ended."""
+    rows = await world.stack()
+    operations = (Stored(replace(each.value, poll_at=world.now), each.etag) for each in rows.operations.values())
+    changes = [Replace(row_of(f"{OPERATION}{each.value.part}", each.value, each.etag)) for each in operations]
+    status = replace(rows.status.value, look_again_at=world.now)
+    if rows.status.etag:
+        await world.tables.commit(Table.STACKS, "main", [*changes, Replace(status_row(status, rows.status.etag))])
+    await world.reconciler.reconcile("main")
