@@ -181,6 +181,8 @@ def decide(case: Case) -> Decision:
     standing = may_be_inside(status, borrowed=borrowed) and not leaving
     links, wishes = _links(case), _wishes(case, targets, levels)
     parts = blueprint(case.estate, case.stack, case.intent, wishes, door=door, closing=closing, links=links)
+    status = replace(status, blocks=_still_in_the_way(case, targets, parts))
+    case = replace(case, status=status)
     scene = _scene(case, parts, targets, because, standing=standing, closing=closing)
     steps = (*plan(scene), *_waits_for_hub(status))
     warnings = _due_warnings(case, targets)
@@ -244,6 +246,35 @@ def _door_tried_again(case: Case, targets: Mapping[str, Target]) -> bool:
 def _cannot_be_had(block: Block) -> bool:
     """A part that may not be deleted stands, and serves."""
     return block.takes_down and block.verb is not Verb.DELETE
+
+
+def _still_in_the_way(case: Case, targets: Mapping[str, Target], parts: Mapping[str, Part]) -> dict[str, Block]:
+    """Forget what could be tried again by now, but is wanted no more.
+
+    The refusal of a door that somebody asks for is kept until it has come: no machine runs for nothing meanwhile.
+    """
+    asked = any(found.level is Level.OPEN for found in targets.values())
+    kept = {HUB, *(DOOR if asked else ())}
+    return {
+        key: block
+        for key, block in case.status.blocks.items()
+        if case.now < block.retry_at
+        or key in kept
+        or (key in parts and _may_be_tried(block.verb, parts[key], case.status.parts.get(key, Seen(""))))
+    }
+
+
+def _may_be_tried(verb: Verb, part: Part, seen: Seen) -> bool:
+    """Whether a plan could name this verb for the part; whatever stands may have to be mended."""
+    match verb:
+        case Verb.DELETE:
+            return seen.stands
+        case Verb.START:
+            return part.running is True
+        case Verb.DEALLOCATE:
+            return part.running is False
+        case _:
+            return seen.stands or part.want is Want.PRESENT
 
 
 def _door_leaving(case: Case) -> bool:

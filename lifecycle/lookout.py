@@ -99,7 +99,7 @@ class Lookout:
         status = turn.status
         if turn.ended or turn.revision != status.revision or status.looked_at is None:
             return True
-        retry = any(block.retry_at <= turn.now + EARLY for block in status.blocks.values())
+        retry = any(status.looked_at < block.retry_at <= turn.now + EARLY for block in status.blocks.values())
         return retry or status.looked_at + LOOK_AT_ALL_EVERY <= turn.now + EARLY
 
     async def see(self, part: Part, now: datetime) -> tuple[Body | None, Seen]:

@@ -155,12 +155,13 @@ def still_at_work(status: StackStatus, part: str, now: datetime) -> StackStatus:
 def _settled(before: Seen | None, sight: Seen, now: datetime) -> Seen:
     """Tell whose doing it is that a machine runs or does not: a change from rest is somebody else's.
 
-    What we do to a machine ends its rest with the claim, see ``stirred``.
+    What we do to a machine ends its rest with the claim, see ``stirred``. One that Azure is at work on does not rest:
+    while it is being made it tells no power state at all.
     """
     sight = replace(sight, leaving=bool(before and before.leaving and sight.stands))
     old = before.settled if before else None
     by_hand_at = before.by_hand_at if before and old else None
-    if sight.power in (None, Power.CHANGING):
+    if sight.power in (None, Power.CHANGING) or sight.sighting is Sighting.BUSY:
         return replace(sight, settled=old, by_hand_at=by_hand_at)
     changed = old is not None and (old is Power.RUNNING) is not (sight.power is Power.RUNNING)
     return replace(sight, settled=sight.power, by_hand_at=now if changed else by_hand_at)

@@ -237,3 +237,28 @@ async def test_what_azure_is_at_for_hours_is_looked_at_no_oftener_as_the_hours_g
     before = world.passes
     await world.pass_by(minutes=20)
     assert world.passes - before < 20 * 10
+
+
+async def test_a_refusal_that_stands_in_nobodys_way_any_more_is_forgotten_and_not_looked_after() -> None:
+    world = World()
+    world.arm.faults.add("refuse:AuthorizationFailed", "PUT .*bastionHosts", times=None)
+    where = await world.ask(hours=200)
+    await world.until_phase(where, "blocked", hours=2)
+    await world.commands.park(ALICE, where, "", match=None)
+    await world.pass_by(hours=8)
+    assert await world.phase(where) == "parked"
+    assert not (await world.stack()).status.value.blocks
+    before = world.passes
+    await world.pass_by(hours=6)
+    assert world.passes - before <= 7, "one an hour"
+
+
+async def test_a_box_that_is_parked_while_its_machine_is_being_made_is_parked_and_was_started_by_nobody() -> None:
+    world = World()
+    where = await world.ask(hours=200)
+    while "vm!alice" not in (await world.stack()).operations:
+        await world.pass_by(seconds=5)
+    await world.commands.park(ALICE, where, "", match=None)
+    await world.pass_by(minutes=30)
+    assert await world.phase(where) == "parked"
+    assert (await world.stack()).status.value.boxes["alice"].started_by_hand_at is None
