@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Network, ip_network
 from typing import Any
 
@@ -165,6 +166,7 @@ def guest_of(machine_id: str, estate: Estate) -> tuple[str, str] | None:
     return stack.lower(), rest.removesuffix("-vm")
 
 
+@lru_cache(maxsize=1024)
 def subnets(address_range: str) -> tuple[IPv4Network, IPv4Network]:
     """Cut a stack's range in two: the frontend (upper half), and AzureBastionSubnet (/26 at its beginning).
 

@@ -32,7 +32,7 @@ from lifecycle.sightings import digest_of, sight, sight_child
 from lifecycle.turn import AZURE, Turn
 
 POLL_EVERY = timedelta(seconds=15)
-"""Our own pause between polls where Azure asks for none."""
+"""Our own pause between polls where Azure asks for none; after ten minutes a fortieth of its time so far."""
 LONGEST_OPERATION = timedelta(hours=2)
 """After so long an operation is no longer believed in: the resource is looked at instead."""
 LOOKS_AT_ONCE = 10
@@ -71,8 +71,8 @@ class Lookout:
             return
         if progress.running:
             if operation.verb in (Verb.PUT, Verb.START):
-                turn.status = still_at_work(turn.status, operation.part, turn.now)
-            turn.keep(operation, progress.wait or POLL_EVERY)
+                turn.status = still_at_work(turn.status, operation, turn.now)
+            turn.keep(operation, max(progress.wait or POLL_EVERY, (turn.now - operation.claimed_at) / 40))
         elif progress.fault is None:
             turn.end(operation, "done", operation.reason)
         elif progress.fault.meaning is Meaning.LOST:

@@ -191,6 +191,8 @@ class Seen:
     going: bool = False
     """Whether Azure is at work on its deletion, whoever asked for that."""
 
+    busy_since_at: datetime | None = None
+    """Since when Azure has been seen at work on it; None while it is not."""
     settled: Power | None = None
     """For a machine the power state it last came to rest in."""
     by_hand_at: datetime | None = None

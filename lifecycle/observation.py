@@ -141,11 +141,16 @@ def saw_parts(
     return _with_door(status, now), tuple(changes)
 
 
-def still_at_work(status: StackStatus, part: str, now: datetime) -> StackStatus:
-    """Take in that Azure is still making or starting a part: neither it nor the disk born with it has succeeded yet."""
+def still_at_work(status: StackStatus, operation: Operation, now: datetime) -> StackStatus:
+    """Take in that Azure is still making or starting a part: neither it nor the disk born with it has succeeded yet.
+
+    That says nothing of what began to bill with an earlier request for the same part.
+    """
     meters = {
         key: replace(meter, busy_at=now)
-        if meter.sound_at is None and part in (owner := key.partition("|")[0], _machine_of(owner))
+        if meter.sound_at is None
+        and meter.claimed_at == operation.claimed_at
+        and operation.part in (owner := key.partition("|")[0], _machine_of(owner))
         else meter
         for key, meter in status.meters.items()
     }
@@ -158,10 +163,12 @@ def _settled(before: Seen | None, sight: Seen, now: datetime) -> Seen:
     What we do to a machine ends its rest with the claim, see ``stirred``. One that Azure is at work on does not rest:
     while it is being made it tells no power state at all.
     """
-    sight = replace(sight, leaving=bool(before and before.leaving and sight.stands))
+    busy = sight.sighting is Sighting.BUSY
+    since_at = ((before and before.busy_since_at) or now) if busy else None
+    sight = replace(sight, leaving=bool(before and before.leaving and sight.stands), busy_since_at=since_at)
     old = before.settled if before else None
     by_hand_at = before.by_hand_at if before and old else None
-    if sight.power in (None, Power.CHANGING) or sight.sighting is Sighting.BUSY:
+    if sight.power in (None, Power.CHANGING) or busy:
         return replace(sight, settled=old, by_hand_at=by_hand_at)
     changed = old is not None and (old is Power.RUNNING) is not (sight.power is Power.RUNNING)
     return replace(sight, settled=sight.power, by_hand_at=now if changed else by_hand_at)

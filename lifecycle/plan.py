@@ -11,6 +11,7 @@ from lifecycle.model import Block, Kind, Power, Seen, Sighting, Verb
 
 FOREIGN_WORK_WAIT = timedelta(seconds=30)
 """How long to leave a part alone at which somebody else, or a forgotten operation of ours, is at work."""
+LONGEST_WORK_WAIT = timedelta(minutes=10)
 
 
 BORROWED_WAIT = timedelta(minutes=5)
@@ -124,7 +125,7 @@ def _next(scene: Scene, part: Part) -> Step | None:  # noqa: PLR0911 -- one answ
         case _ if part.borrowed:
             return _await(scene, part, seen)
         case Sighting.BUSY:
-            return Wait(part.key, "Azure is still at it", scene.now + FOREIGN_WORK_WAIT)
+            return Wait(part.key, "Azure is still at it", scene.now + _work_wait(seen, scene.now))
         case Sighting.FOREIGN:
             if part.want is Want.PRESENT:
                 return Wait(part.key, "something with this name exists that is not ours")
@@ -135,6 +136,12 @@ def _next(scene: Scene, part: Part) -> Step | None:  # noqa: PLR0911 -- one answ
             return _remove(scene, part, seen)
         case _:
             return _mend(scene, part, seen)
+
+
+def _work_wait(seen: Seen, now: datetime) -> timedelta:
+    """Wait a tenth as long as it has taken so far: what Azure has been at for a day ends in no hurry."""
+    so_far = now - (seen.busy_since_at or now)
+    return min(LONGEST_WORK_WAIT, max(FOREIGN_WORK_WAIT, so_far / 10))
 
 
 def _await(scene: Scene, part: Part, seen: Seen) -> Step | None:

@@ -57,6 +57,8 @@ class Turn:
     """Whether the books have been written in this pass: then only what came after is."""
     look_again_at: list[datetime] = field(default_factory=list)
     operation_etags: dict[str, str] = field(default_factory=dict)
+    _decided: tuple[tuple[object, ...], Decision] | None = None
+    """What was decided last, and from what: most passes ask more than once before anything has changed."""
 
     @property
     def live(self) -> dict[str, Stored[BoxIntent]]:
@@ -65,6 +67,12 @@ class Turn:
 
     def decide(self) -> Decision:
         """Say what follows from all that is known by now."""
+        known = (self.rows, self.status, self.hub, *self.operations.items())
+        if self._decided is None or self._decided[0] != known:
+            self._decided = known, self._decide()
+        return self._decided[1]
+
+    def _decide(self) -> Decision:
         return decide(
             Case(
                 self.now,

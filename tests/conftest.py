@@ -20,6 +20,8 @@ settings.load_profile("timeless")
 
 KEPT = "SANDBOX_KEEP_TRAFFIC"
 WATCH = Watch()
+WHOLE_LIVES = tuple(Path(__file__).parent / folder for folder in ("lifecycle", "proof"))
+"""Whole lives on virtual time: they cover almost all of the app whatever they say, and take thrice as long watched."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,8 +46,13 @@ def nothing_answered_but_what_microsoft_declares() -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that start whole sandboxes on one worker: two at once would race for free ports."""
+    """Keep the tests that start whole sandboxes on one worker: two at once would race for free ports.
+
+    Keep coverage out of whole lives: what it reports is what tests of one thing cover.
+    """
     for item in items:
+        if any(item.path.is_relative_to(folder) for folder in WHOLE_LIVES):
+            item.add_marker(pytest.mark.no_cover)
         if item.get_closest_marker("sandbox"):
             item.add_marker(pytest.mark.xdist_group("sandbox"))
 

@@ -113,6 +113,12 @@ class Fault:
     ends_at: datetime | None = None
     hits: int = 0
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether it will hit nothing any more."""
+        return (self.times is not None and self.hits >= self.times) or (
+            self.ends_at is not None and now >= self.ends_at
+        )
+
     def shown(self) -> Json:
         """The fault as the control side shows it."""
         return {
@@ -131,6 +137,7 @@ class Faults:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._all: list[Fault] = []
+        self._live: list[Fault] = []
         self._last_seen: OrderedDict[str, Response] = OrderedDict()
         self._bytes = 0
 
@@ -159,11 +166,13 @@ class Faults:
         ends_at = self._cloud.now + timedelta(minutes=minutes) if minutes is not None else None
         fault = Fault(kind, pattern, times, probability, ends_at)
         self._all.append(fault)
+        self._live.append(fault)
         return fault
 
     def clear(self) -> None:
         """Ask for no faults any more."""
         self._all.clear()
+        self._live.clear()
 
     def shown(self) -> list[Json]:
         """All faults asked for."""
@@ -171,8 +180,10 @@ class Faults:
 
     def strike(self, request: Request, now: datetime) -> Response | None:
         """Let the faults have their say: an answer instead of ARM's, or a mark on the request."""
-        for fault in self._all:
-            if not self._hits(fault, request):
+        self._live = [fault for fault in self._live if not fault.is_over(now)]
+        line = f"{request.method} {request.path}"
+        for fault in self._live:
+            if not self._hits(fault, request, line):
                 continue
             fault.hits += 1
             name, _, code = fault.kind.partition(":")
@@ -198,13 +209,9 @@ class Faults:
         found = self._last_seen.get(_memory_key(request))
         return Response(found.status, dict(found.headers), found.body) if found is not None else None
 
-    def _hits(self, fault: Fault, request: Request) -> bool:
-        if fault.times is not None and fault.hits >= fault.times:
-            return False
-        if fault.ends_at is not None and self._cloud.now >= fault.ends_at:
-            return False
+    def _hits(self, fault: Fault, request: Request, line: str) -> bool:
         name, _, code = fault.kind.partition(":")
-        if not _concerns(name, request) or not fault.match.search(f"{request.method} {request.path}"):
+        if not fault.match.search(line) or not _concerns(name, request):
             return False
         if name == "outage" and code and region_of(self._cloud.store, request) != code:
             return False

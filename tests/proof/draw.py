@@ -183,7 +183,7 @@ def _rates(rng: Random, roughness: float) -> Rates:
         timer_doubled=some(0.2),
         spells_per_day=some(30),
         humans_per_day=some(1.0),
-        words_per_day=rng.uniform(1.0, 4.0),
-        visits_per_day=rng.uniform(0.5, 3.0),
+        words_per_day=rng.uniform(0.3, 2.0),
+        visits_per_day=rng.uniform(0.2, 1.5),
         vintage_per_day=some(2),
     )

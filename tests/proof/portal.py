@@ -51,6 +51,8 @@ SPELLS = (
     "sessions-none",
 )
 CODES = tuple(sorted(STATUSES))
+LONGEST_SPELL_MINUTES = 240.0
+"""A fault that is to hit once, and has found nothing to hit by then, is over."""
 
 
 @dataclass
@@ -80,7 +82,7 @@ class Portal:
             kind, match = f"{kind}:{rng.choice(CODES)}", MUTATIONS
         once = rng.random() < 0.6
         times = rng.choice((1, 1, 2, 4)) if once else None
-        minutes = None if once else rng.choice((2.0, 10.0, 40.0))
+        minutes = LONGEST_SPELL_MINUTES if once else rng.choice((2.0, 10.0, 40.0))
         probability = 1.0 if once else rng.choice((0.2, 0.5, 1.0))
         self.arm.faults.add(kind, match, times, probability, minutes)
         self.watch.struck(f"spell {kind.partition(':')[0]}", match)

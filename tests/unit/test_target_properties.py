@@ -82,6 +82,8 @@ def cases(draw: st.DrawFn) -> Drawn:
     now = max(now, known.ready_at or now)  # what has come to pass lies behind
     if max(known.started_by_hand_at or now, known.stopped_by_hand_at or now) > now:  # nobody has seen it yet
         known = replace(known, started_by_hand_at=None, stopped_by_hand_at=None)
+    given = {kind: warned for kind, warned in known.warned.items() if warned.told_at <= now}
+    known = replace(known, warned=given)
     if box.other_hours and box.other_hours.since_at > now:
         box = replace(box, other_hours=None)  # nobody has said it yet
     drawn = Drawn(now, box, known, hours_of(box, SCHEDULES), policy)
