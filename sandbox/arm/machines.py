@@ -226,12 +226,12 @@ class VirtualMachines(ComputeKind):
         return duration / 5 if action == "start" and before != _DEALLOCATED else duration
 
     def _power_ended(self, resource: Resource, operation: Operation, *, before: str, after: str) -> None:
-        if operation.status == "Canceled":
+        if resource.state == "Deleting":
             return
-        failed = operation.status != "Succeeded"
-        resource.private["power"] = before if failed else after
+        done = operation.status == "Succeeded"
+        resource.private["power"] = after if done else before
         resource.private["changed_at"] = self.cloud.now
-        resource.state = "Failed" if failed else "Succeeded"
+        resource.state = "Succeeded" if done else "Failed"
         self._settle_meter(resource)
         if resource.private["power"] == _DEALLOCATED:
             self._stop_meter(resource)

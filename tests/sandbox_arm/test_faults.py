@@ -106,6 +106,21 @@ async def test_an_accepted_write_can_end_badly(place: Place, kind: str, code: st
     await place.done(place.network.bastion_hosts.begin_delete(RESOURCE_GROUP, "bastion"))
 
 
+@pytest.mark.parametrize("kind", ["late-failed", "late-canceled"])
+async def test_a_machine_whose_stop_ends_badly_runs_on_and_can_be_stopped_again(place: Place, kind: str) -> None:
+    await place.ground()
+    await place.nic()
+    await place.vm()
+    machines = place.compute.virtual_machines
+    place.arm.faults.add(kind, "POST .*deallocate")
+    await machines.begin_deallocate(RESOURCE_GROUP, "vm")
+    place.pass_(minutes=5)
+    after = await machines.get(RESOURCE_GROUP, "vm", expand="instanceView")
+    assert after.provisioning_state == "Failed"
+    assert after.properties.instance_view.statuses[-1].code == "PowerState/running"
+    await place.done(machines.begin_deallocate(RESOURCE_GROUP, "vm"))
+
+
 async def test_an_accepted_delete_can_fail_and_leave_what_it_was_to_take(place: Place) -> None:
     await place.ground()
     await place.bastion()
