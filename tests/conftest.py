@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import tempfile
@@ -15,6 +16,8 @@ from sandbox.arm.traffic import Traffic
 from tests.specs import openapi
 from tests.specs.watch import Watch
 
+gc.freeze()  # whole lives make much that lasts, and collecting in vain is a tenth of their time
+gc.set_threshold(100_000, 50, 100)
 settings.register_profile("timeless", deadline=None)
 settings.load_profile("timeless")
 

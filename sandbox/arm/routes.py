@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _SUB = r"^/subscriptions/(?P<sub>[^/]+)"
 _LOCKS = r"^(?P<id>/subscriptions/.+?)/providers/microsoft.authorization/locks"
 _GROUP = _SUB + r"/resourcegroups/(?P<group>[^/]+)"
+_IN_A_GROUP = re.compile(r"/resourcegroups/[^/]+/providers/", re.IGNORECASE)
 
 
 class Routes:
@@ -44,11 +45,13 @@ class Routes:
         self._table: list[tuple[str, re.Pattern[str], Callable[[Request, Mapping[str, str]], Response]]] = [
             (method, re.compile(pattern, re.IGNORECASE), answer) for method, pattern, answer in self._paths()
         ]
+        self._at_resources = [row for row in self._table if row[1].pattern.startswith("^(?P<")]
+        """Those of them that lead to something at a resource."""
 
     def answer(self, request: Request) -> Response:
         """Answer a request whose caller and version have been checked."""
         allowed = True
-        for method, pattern, answer in self._table:
+        for method, pattern, answer in self._at_resources if _IN_A_GROUP.search(request.path) else self._table:
             found = pattern.match(request.path)
             if found is not None:
                 if method == request.method:

@@ -11,8 +11,8 @@ import pytest
 from tests.proof.soak import lived_briefly, replay_command
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = range(1, 41)
-CHUNKS = 10
+SEEDS = range(1, 13)
+CHUNKS = 4
 TRACE = "from tests.proof.storm import run; print(run({seed}, short=True)[0].trace)"
 
 

@@ -20,6 +20,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._seen: set[tuple[Any, ...]] = set()
+        self._again: set[int] = set()
         self._wrong: list[str] = []
 
     def see(self, exchange: Exchange) -> None:
@@ -27,12 +28,17 @@ class Watch:
         request, response = exchange.request, exchange.response
         if response.injected or response.dropped:
             return
+        promises = tuple(name in _PROMISES for name in map(str.lower, response.headers))
+        again = hash((request.method, request.url, response.status, request.body, response.body, promises))
+        if again in self._again:
+            return
+        self._again.add(again)
         likeness = (
             request.method,
             _MADE_UP.sub(b"", request.path.encode()),
             request.query.get("api-version"),
             response.status,
-            *(name in _PROMISES for name in map(str.lower, response.headers)),
+            promises,
             hash(_MADE_UP.sub(b"", request.body)),
             hash(_MADE_UP.sub(b"", response.body)),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import insort
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -36,13 +36,13 @@ class MemoryTables:
         self, table: Table, partition: str, first: str = "", before: str | None = None, limit: int | None = None
     ) -> list[Row]:
         await asyncio.sleep(0)
-        keys = [key for key in self._keys(table).get(partition, ()) if _within(key, first, before)]
+        keys = _between(self._keys(table).get(partition, []), first, before)
         return [self.rows[table][partition, key] for key in (keys if limit is None else keys[: max(limit, 0)])]
 
     async def scan(self, table: Table, first: str = "", before: str | None = None) -> AsyncIterator[Row]:
         await asyncio.sleep(0)
-        found = [name for name in self._keys(table) if _within(name, first, before)]
-        ordered = [(name, key) for name in sorted(found, key=_order) for key in self._keys(table)[name]]
+        found = _between(sorted(self._keys(table), key=_order), first, before)
+        ordered = [(name, key) for name in found for key in self._keys(table)[name]]
         for row in [self.rows[table][each] for each in ordered]:
             yield row
 
@@ -102,8 +102,9 @@ def _applies(change: Change, current: Row | None) -> bool:
             return not etag or (current is not None and current.etag == etag)
 
 
-def _within(key: str, first: str, before: str | None) -> bool:
-    return _order(first) <= _order(key) and (before is None or _order(key) < _order(before))
+def _between(ordered: list[str], first: str, before: str | None) -> list[str]:
+    begin = bisect_left(ordered, _order(first), key=_order) if first else 0
+    return ordered[begin : None if before is None else bisect_left(ordered, _order(before), key=_order)]
 
 
 def _order(key: str) -> bytes:
