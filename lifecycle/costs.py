@@ -1,8 +1,9 @@
 """From meters to a bill: whose time it was, what it cost, and between which bounds the truth lies.
 
-Time is counted in whole microseconds and money in whole billionths of a millidollar (``PICO``), both summed from the
-same finest cells: a day's time of one meter, borne by one box. So every grouping of the same facts has the same sum,
-and sums of days that were stored may be added to sums of days that were not.
+Time is counted in whole microseconds, prices in whole atto-dollars an hour, and money in their products (``USD``), all
+summed from the same finest cells: a day's time of one meter, borne by one box. Nothing is rounded before a row is
+written. So every grouping of the same facts has the same sum, however time was cut, and sums of days that were stored
+may be added to sums of days that were not.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 from typing import NamedTuple, TypeVar
 
 from lifecycle.meters import Books, Connection, Meter, Start, Tenancy, once, tenants_once
@@ -54,7 +56,9 @@ _TICK = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1) // _TICK
 _PLACES = 9
 """Rows are rounded to a billionth of an hour or dollar, their running sum upwards: a bill is never below the truth."""
-PICO = 10**12
+_ATTO = 10**18
+USD = _ATTO * _HOUR
+"""What a dollar is in sums of money: atto-dollars an hour times microseconds."""
 
 
 class Quantum(StrEnum):
@@ -99,12 +103,12 @@ class Whose(NamedTuple):
 
 
 class Amount(NamedTuple):
-    """Microseconds and 10^-12 USD, of the wide and of the narrow end; ``unpriced`` microseconds have no price."""
+    """Microseconds and money (``USD``), of the wide and of the narrow end; ``unpriced`` microseconds have no price."""
 
     ticks: int = 0
     least_ticks: int = 0
-    pico: int = 0
-    least_pico: int = 0
+    money: int = 0
+    least_money: int = 0
     unpriced: int = 0
 
     def plus(self, other: Amount) -> Amount:
@@ -112,8 +116,8 @@ class Amount(NamedTuple):
         return Amount(
             self.ticks + other.ticks,
             self.least_ticks + other.least_ticks,
-            self.pico + other.pico,
-            self.least_pico + other.least_pico,
+            self.money + other.money,
+            self.least_money + other.least_money,
             self.unpriced + other.unpriced,
         )
 
@@ -184,9 +188,8 @@ def _ends(meter: Meter, now: datetime, rule: Rule) -> Iterator[tuple[_Interval, 
         yield shortest, still_seen, False, True
 
 
-_Rate = tuple[int, int]
-"""What a microsecond costs in 10^-12 USD, as a fraction; hashed and multiplied far oftener than a price is read."""
-_Share = tuple[str, Whose, _Rate]
+_Share = tuple[str, Whose, int]
+"""A day, who bears it, and at how many atto-dollars an hour."""
 
 
 def cells(books: Books, book: PriceBook, period: _Interval, now: datetime, rule: Rule, zone: tzinfo) -> Cells:
@@ -198,7 +201,7 @@ class _Running(NamedTuple):
     """The last stretch of a meter that runs: what it comes to depends on when one asks."""
 
     day: str
-    rate: _Rate
+    rate: int
     meter: str
     units: int
     holders: Sequence[Whose]
@@ -296,13 +299,13 @@ def course(books: Books, book: PriceBook, period: _Interval, now: datetime, rule
 
 
 def _priced(wide: Mapping[_Share, int], narrow: Mapping[_Share, int]) -> Cells:
-    """Turn time at a price into money: the bill rounded up, the narrow end down."""
+    """Turn time at a price into money."""
     found: dict[tuple[str, Whose], Amount] = {}
-    for (day, whose, (over, under)), ticks in wide.items():
-        amount = Amount(ticks, 0, -(-over * ticks // under), 0, 0 if over else ticks)
+    for (day, whose, rate), ticks in wide.items():
+        amount = Amount(ticks, 0, rate * ticks, 0, 0 if rate else ticks)
         found[day, whose] = found[day, whose].plus(amount) if (day, whose) in found else amount
-    for (day, whose, (over, under)), ticks in narrow.items():
-        amount = Amount(0, ticks, 0, over * ticks // under)
+    for (day, whose, rate), ticks in narrow.items():
+        amount = Amount(0, ticks, 0, rate * ticks)
         found[day, whose] = found[day, whose].plus(amount) if (day, whose) in found else amount
     return found
 
@@ -313,7 +316,7 @@ class _Rates:
     def __init__(self, book: PriceBook) -> None:
         self.book = book
         self.changing: dict[tuple[str, str], tuple[datetime, ...]] = {}
-        self.known: dict[tuple[str, str], _Rate] = {}
+        self.known: dict[tuple[str, str], int] = {}
 
     def changes(self, meter: Meter) -> tuple[datetime, ...]:
         """Name the instants at which the price of a meter changes."""
@@ -322,8 +325,8 @@ class _Rates:
             self.changing[key] = tuple(self.book.changes(*key))
         return self.changing[key]
 
-    def rate(self, meter: Meter, at: datetime) -> _Rate:
-        """Give the rate of a meter at an instant."""
+    def rate(self, meter: Meter, at: datetime) -> int:
+        """Give the price of a meter at an instant, in atto-dollars an hour."""
         key = (meter.meter, meter.region)
         if self.changes(meter):
             return self._read(*key, at)
@@ -331,12 +334,13 @@ class _Rates:
             self.known[key] = self._read(*key, at)
         return self.known[key]
 
-    def _read(self, meter: str, region: str, at: datetime) -> _Rate:
-        return _pico(self.book.price(meter, region, at), 1).as_integer_ratio()
+    def _read(self, meter: str, region: str, at: datetime) -> int:
+        return _rate(self.book.price(meter, region, at))
 
 
-def _pico(price: Price | None, ticks: int) -> Fraction:
-    return Fraction(price.usd_per_hour) * ticks * PICO / _HOUR if price else Fraction()
+def _rate(price: Price | None) -> int:
+    """Read a price in whole atto-dollars an hour, rounded up: a bill is never below the truth."""
+    return ceil(Fraction(price.usd_per_hour) * _ATTO) if price else 0
 
 
 def grouped(found: Cells, by: str) -> Mapping[str, Amount]:
@@ -367,13 +371,13 @@ def summed(amounts: Iterable[tuple[Key, Amount]]) -> dict[Key, Amount]:
         if known is None:
             sums[key] = amount
         else:
-            ticks, least_ticks, pico, least_pico, unpriced = known
-            more, least_more, more_pico, least_more_pico, more_unpriced = amount
+            ticks, least_ticks, money, least_money, unpriced = known
+            more, least_more, more_money, least_more_money, more_unpriced = amount
             sums[key] = (
                 ticks + more,
                 least_ticks + least_more,
-                pico + more_pico,
-                least_pico + least_more_pico,
+                money + more_money,
+                least_money + least_more_money,
                 unpriced + more_unpriced,
             )
     return {key: Amount._make(total) for key, total in sums.items()}
@@ -382,23 +386,23 @@ def summed(amounts: Iterable[tuple[Key, Amount]]) -> dict[Key, Amount]:
 def rows(sums: Mapping[str, Amount], by: str) -> tuple[CostRow, ...]:
     """Write sums for people, in order of their keys, rounded so that the rows add up to their total."""
     found = []
-    ticks = pico = 0
+    ticks = money = 0
     for key in sorted(key for key, amount in sums.items() if amount.ticks):
         amount = sums[key]
         hours = _hours(ticks + amount.ticks) - _hours(ticks)
-        money = _usd(pico + amount.pico) - _usd(pico)
+        usd = _usd(money + amount.money) - _usd(money)
         found.append(
             CostRow(
                 key,
                 hours,
-                money,
+                usd,
                 min(hours, _hours(amount.least_ticks)),
-                min(money, _usd(amount.least_pico)),
+                min(usd, _usd(amount.least_money)),
                 key if by == "meter" else None,
                 amount.unpriced > 0,
             )
         )
-        ticks, pico = ticks + amount.ticks, pico + amount.pico
+        ticks, money = ticks + amount.ticks, money + amount.money
     return tuple(found)
 
 
@@ -406,8 +410,8 @@ def _hours(ticks: int) -> Decimal:
     return _raised(ticks, _HOUR)
 
 
-def _usd(pico: int) -> Decimal:
-    return _raised(pico, PICO)
+def _usd(money: int) -> Decimal:
+    return _raised(money, USD)
 
 
 def always_on(meters: Iterable[Meter], book: PriceBook, from_at: datetime, to_at: datetime, now: datetime) -> Decimal:
@@ -423,13 +427,13 @@ def always_on(meters: Iterable[Meter], book: PriceBook, from_at: datetime, to_at
             first.setdefault((meter.stack, part, ""), replace(meter, box=None, part=part, meter=name, units=1))
         if meter.box:
             first.setdefault((meter.stack, meter.part, meter.box), meter)
-    money = Fraction()
+    money = 0
     for meter in first.values():
         rival = replace(meter, closed_seen_at=None, closed_absent_at=None).wide(now)
-        price = book.price(meter.meter, meter.region, to_at)
+        rate = _rate(book.price(meter.meter, meter.region, to_at))
         for _, ticks in _stretches(rival, (from_at, to_at), Quantum.SECOND, ()):
-            money += _pico(price, ticks)
-    return _rounded(money / PICO)
+            money += rate * ticks
+    return _usd(money)
 
 
 def _stretches(
@@ -550,7 +554,3 @@ def _by_stack(spans: Iterable[Span]) -> Mapping[str, Sequence[Span]]:
 def _raised(amount: int, unit: int) -> Decimal:
     """Give amount / unit, rounded up."""
     return Decimal(-(-amount * 10**_PLACES // unit)).scaleb(-_PLACES)
-
-
-def _rounded(value: Fraction) -> Decimal:
-    return _raised(value.numerator, value.denominator)

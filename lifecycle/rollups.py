@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from lifecycle import ledger
-from lifecycle.costs import GROUPINGS, Amount, Cells, Rule, Whose, cells, grouped
+from lifecycle.costs import GROUPINGS, USD, Amount, Cells, Rule, Whose, cells, grouped
 from lifecycle.courses import Courses
 from lifecycle.folds import CELLS, texts_of
 from lifecycle.ledger import LATE, ROLLED_UP, STATE
@@ -53,8 +53,8 @@ class Rollups:
 
     @property
     def mark(self) -> str:
-        """Say by which zone and rule days are summed."""
-        return f"{self.zone.key}|{self.rule.quantum}|{self.rule.start}"
+        """Say by which zone and rule days are summed, and in what money."""
+        return f"{self.zone.key}|{self.rule.quantum}|{self.rule.start}|{USD}"
 
     async def finished(self) -> Finished | None:
         """Say which days may be read as sums; None where none may."""

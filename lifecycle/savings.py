@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, time, timedelta, tzinfo
 from decimal import Decimal
 
-from lifecycle.costs import PICO, Cells, Rule, cells
+from lifecycle.costs import USD, Cells, Rule, cells
 from lifecycle.meters import Books, Connection, Meter, Tenancy, once, tenants_once
 from lifecycle.prices import PriceBook
 from lifecycle.walltime import instant_at, midnight
@@ -81,15 +81,15 @@ def saved(
         inside[connection.stack].append(connection)
     usage = [_use(meter.wide(now, rule.start), inside[meter.stack], period, now) for meter in doors]
     billed = cells(books, book, period, now, rule, zone) if billed is None else billed
-    actual = sum(amount.pico for amount in billed.values())
-    machines = sum(amount.pico for (_, whose), amount in billed.items() if whose.meter.startswith(("vm.", "disk.")))
+    actual = sum(amount.money for amount in billed.values())
+    machines = sum(amount.money for (_, whose), amount in billed.items() if whose.meter.startswith(("vm.", "disk.")))
     working = list(_working(period, zone))
     had = _had(tenancies, period, now, lambda each: (each.stack, each.region))
     return Savings(
-        actual=Decimal(actual) / PICO,
+        actual=Decimal(actual) / USD,
         always_on=_kept_up(tenancies, had, book, period, now, [period]),
         runbook=_kept_up(tenancies, had, book, period, now, working),
-        hub=Decimal(machines) / PICO + _hubs(tenancies, book, period, now),
+        hub=Decimal(machines) / USD + _hubs(tenancies, book, period, now),
         hours_open=_hours(sum(each[0] for each in usage)),
         hours_used=_hours(sum(each[1] for each in usage)),
         hours_idle_tail=_hours(sum(each[2] for each in usage)),

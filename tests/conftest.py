@@ -51,13 +51,15 @@ def nothing_answered_but_what_microsoft_declares() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that start whole sandboxes on one worker: two at once would race for free ports.
 
-    Keep coverage out of whole lives: what it reports is what tests of one thing cover.
+    They come first, since they mostly wait: so there is something to do beside them. Coverage is kept out of whole
+    lives: what it reports is what tests of one thing cover.
     """
     for item in items:
         if any(item.path.is_relative_to(folder) for folder in WHOLE_LIVES):
             item.add_marker(pytest.mark.no_cover)
         if item.get_closest_marker("sandbox"):
             item.add_marker(pytest.mark.xdist_group("sandbox"))
+    items.sort(key=lambda item: item.get_closest_marker("sandbox") is None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lifecycle import ledger
@@ -121,6 +121,11 @@ all_books = st.builds(
 ).map(apart)
 
 
+def _open(meter: str, day: int, hour: int, minute: int, second: int) -> Meter:
+    began_at = datetime(2026, 3, day, hour, minute, second, tzinfo=UTC)
+    return Meter("main", None, None, "bastion", meter, "/subscriptions/s", began_at, began_at)
+
+
 async def truth(till: Till, books: Books, period: tuple[datetime, datetime], by: str, zone: ZoneInfo) -> Any:
     rows = report(
         books.meters,
@@ -145,6 +150,14 @@ async def truth(till: Till, books: Books, period: tuple[datetime, datetime], by:
     st.sampled_from(GROUPINGS),
     st.sampled_from(("Europe/Berlin", "Asia/Kathmandu")),
 )
+@example(
+    Books((_open("vm.Standard_D2s_v5", 28, 20, 14, 47), _open("bastion.basic", 29, 3, 4, 11))),
+    "second",
+    "unknown",
+    (datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 3, 29, 3, 5, 23, tzinfo=UTC)),
+    "stack",
+    "Asia/Kathmandu",
+)  # days of one zone cut time elsewhere than days of another
 @QUIET
 async def test_a_bill_of_sums_and_facts_is_the_bill_of_all_facts(
     books: Books, quantum: str, start: str, period: tuple[datetime, datetime], by: str, zone: str
