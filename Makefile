@@ -5,12 +5,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/sh
 
-.PHONY: help run demo check lint test soak bench peers ready-to-run ready-to-test
+.PHONY: help run demo check lint test proof soak bench peers ready-to-run ready-to-test
 
 help:
 	@echo "make run     the sandbox: storage, an Azure simulator and the app, on this machine"
-	@echo "make test    everything there is to check (format, lint, types, imports, all tests, coverage)"
-	@echo "make check   the part of it that takes less than a minute"
+	@echo "make test    everything there is to check (format, lint, types, imports, tests, coverage), but for the proofs"
+	@echo "make check   the quick part of it"
+	@echo "make proof   a little of what make soak does: drawn runs, single faults, planted bugs, processes killed"
 	@echo "make demo    one working day of a small team, told in about a minute"
 	@echo "make soak    SEEDS= drawn runs (1000) of the whole app with everything going wrong, from SEED_FROM= (1) on"
 	@echo "make bench   figures: the bill over a year of stacks, the simulator with 10,000 of them"
@@ -24,13 +25,20 @@ demo:
 	@$(MAKE) --no-print-directory -j2 ready-to-run && exec $(BIN)/python -m sandbox.demo
 
 check: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not sandbox and not azurite and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not sandbox and not azurite and not browser" --ignore=tests/proof --ignore=tests/lifecycle
+
+# LEAVE_OUT= leaves out nothing.
+LEAVE_OUT ?= --ignore=tests/proof
 
 test:
 	@$(MAKE) --no-print-directory -j2 ready-to-test
 	@command -v chromium >/dev/null || echo "NO CHROMIUM ON THIS MACHINE: the browser tests will be skipped (Debian: apt-get install chromium)"
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term $(LEAVE_OUT)
+
+proof:
+	@$(MAKE) --no-print-directory -j2 ready-to-test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/proof
 
 SEEDS ?= 1000
 SEED_FROM ?= 1

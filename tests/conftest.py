@@ -24,7 +24,6 @@ settings.load_profile("timeless")
 KEPT = "SANDBOX_KEEP_TRAFFIC"
 WATCH = Watch()
 WHOLE_LIVES = tuple(Path(__file__).parent / folder for folder in ("lifecycle", "proof"))
-"""Whole lives on virtual time: they cover almost all of the app whatever they say, and take thrice as long watched."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,11 +50,14 @@ def nothing_answered_but_what_microsoft_declares() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that start whole sandboxes on one worker: two at once would race for free ports.
 
-    They come first, since they mostly wait: so there is something to do beside them. Coverage is kept out of whole
-    lives: what it reports is what tests of one thing cover.
+    They come first, since they mostly wait: so there is something to do beside them.
+
+    Coverage is kept out of whole lives on virtual time and out of properties: they do the same a hundred times over,
+    thrice as long when watched, and what it reports is to be what tests of one thing cover.
     """
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in WHOLE_LIVES):
+        lives = any(item.path.is_relative_to(folder) for folder in WHOLE_LIVES)
+        if lives or item.path.stem.endswith("_properties"):
             item.add_marker(pytest.mark.no_cover)
         if item.get_closest_marker("sandbox"):
             item.add_marker(pytest.mark.xdist_group("sandbox"))

@@ -482,7 +482,7 @@ FASTEST = (
     "a stalled worker acts late",
     "the sweep reads the present page only",
 )
-"""Those that are planted in ``make test`` too."""
+"""Those that are planted in ``make proof`` too."""
 
 
 def main(names: list[str]) -> int:

@@ -212,7 +212,7 @@ CHANGES_TRIED = 2
 
 
 def telling(number: int, sort: Sort) -> Collection[str]:
-    """Try what there is time for in ``make test``: all kinds of fault in turn, each at the next call of its sort.
+    """Try what there is time for in ``make proof``: all kinds of fault in turn, each at the next call of its sort.
 
     Every call that writes, rings or changes something in Azure meets one kind, the latter two; of those that only
     ask, whose failures all end a pass before it has begun anything, every fifth meets one.
