@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -144,7 +145,7 @@ async def _measure(tables: AzureTables, stacks: int) -> float:
             answer = await site.answer(function, request)
             wall.append(time.perf_counter() - began)
             processor.append(time.process_time() - began_cpu)
-            if answer.status != 200:  # noqa: PLR2004
+            if answer.status != HTTPStatus.OK:
                 raise RuntimeError(answer.text)
         median = statistics.median(wall)
         if "year" not in question:

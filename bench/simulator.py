@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -102,7 +103,7 @@ class Bench:
         began = time.perf_counter()
         response = self._arm.handle(request)
         took = (time.perf_counter() - began) * 1000
-        if response.status != 200:  # noqa: PLR2004 - HTTP
+        if response.status != HTTPStatus.OK:
             raise RuntimeError(f"{method} {path} answered {response.status}: {response.body[:500]!r}")
         return took, response
 
@@ -125,7 +126,7 @@ def main(stacks: int) -> None:
     print(f"{stacks:,} stacks: {listed:,} resources in lists, {everything:,} with subnets and rules")
     print(f"  loaded in {seconds:.0f} s, {stacks * 7 / seconds:,.0f} PUTs a second")
     print(f"  memory {_memory_mb():,.0f} MB ({before:.0f} MB before; wanted: below 1,000)")
-    reads = sorted(bench.read(each) for each in Random(0).choices(bench.ids(), k=_READS))  # noqa: S311 - a sample
+    reads = sorted(bench.read(each) for each in Random(0).choices(bench.ids(), k=_READS))
     print(
         f"  GET by id: median {statistics.median(reads):.2f} ms (wanted: below 2), p99 {reads[-_READS // 100]:.2f} ms"
     )

@@ -86,11 +86,12 @@ def _check_key(key: str) -> None:
     """Refuse what is no OpenSSH public key; a private key pasted by mistake is refused without being repeated."""
     rule = f"must be one line of OpenSSH public key, {' or '.join(KEY_TYPES)}"
     words = key.split()
-    if len(key) > LONGEST_KEY or not key.strip().isprintable() or len(words) < 2 or words[0] not in KEY_TYPES:  # noqa: PLR2004 -- type and key
+    kind, encoded = (*words, "", "")[:2]
+    if len(key) > LONGEST_KEY or not key.strip().isprintable() or kind not in KEY_TYPES or not encoded:
         raise Unwanted(rule, "sshPublicKey")
     try:
-        blob = base64.b64decode(words[1], validate=True)
+        blob = base64.b64decode(encoded, validate=True)
     except ValueError:  # binascii's error, or letters that are not ASCII
         raise Unwanted(rule, "sshPublicKey") from None
-    if not blob.startswith(len(words[0]).to_bytes(4) + words[0].encode()):
+    if not blob.startswith(len(kind).to_bytes(4) + kind.encode()):
         raise Unwanted(rule, "sshPublicKey")

@@ -11,6 +11,7 @@ from decimal import Decimal
 SCOPES = ("team", "stack")
 WARN_AT = (80, 100)
 LARGEST_USD = 10_000_000
+MOST_PERCENT = 1000
 LEAST_ELAPSED = timedelta(days=1)
 """A forecast from less would be noise."""
 _FIELDS = {"usd", "warnAt", "stop"}
@@ -78,8 +79,8 @@ def _budget(key: str, said: object) -> Budget:
         raise ValueError(f"usd of {key} must be an amount above 0")
     if not isinstance(stop, bool) or not isinstance(warn_at, list):
         raise ValueError(f"stop of {key} must be true or false, warnAt a list")  # noqa: TRY004 -- as above
-    if not all(isinstance(at, int) and not isinstance(at, bool) and 0 < at <= 1000 for at in warn_at):  # noqa: PLR2004
-        raise ValueError(f"warnAt of {key} must hold per cents from 1 to 1000")
+    if not all(isinstance(at, int) and not isinstance(at, bool) and 0 < at <= MOST_PERCENT for at in warn_at):
+        raise ValueError(f"warnAt of {key} must hold per cents from 1 to {MOST_PERCENT}")
     return Budget(scope, name, Decimal(str(usd)), tuple(sorted(set(warn_at))), stop)
 
 

@@ -9,22 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from lifecycle.blueprint import (
-    BASTION,
-    GUEST,
-    HUB,
-    NSG_FRONTEND,
-    VNET,
-    BoxWish,
-    Estate,
-    Links,
-    Part,
-    Want,
-    blueprint,
-    box_key,
-)
+from lifecycle.blueprint import BASTION, GUEST, HUB, NSG_FRONTEND, VNET, BoxWish, Links, Part, Want, blueprint, box_key
 from lifecycle.detour import hours_of
 from lifecycle.drift import still_theirs
+from lifecycle.estate import Estate
 from lifecycle.habit import used_on_with
 from lifecycle.hubs import UNPEERABLE, needed_until, next_word, trouble, with_trouble
 from lifecycle.lead import lead_of, waits_with

@@ -12,18 +12,9 @@ from datetime import datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 
-from lifecycle.blueprint import (
-    ADDRESS,
-    BASTION,
-    BASTION_SUBNET,
-    HUB,
-    PEERING,
-    VNET,
-    Estate,
-    bastion_id,
-    subnets,
-    vnet_id,
-)
+from lifecycle.blueprint import ADDRESS, BASTION, HUB, PEERING, VNET
+from lifecycle.bodies import BASTION_SUBNET, subnets
+from lifecycle.estate import Estate, bastion_id, vnet_id
 from lifecycle.model import Block, Hub, HubSeen, Need, Seen, Sighting, StackIntent, StackStatus, Verb
 
 NEED_HOLDS = timedelta(hours=2)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from lifecycle.blueprint import BASTION, Estate
+from lifecycle.blueprint import BASTION
+from lifecycle.estate import Estate
 from lifecycle.hubs import believed, foreign_hub, is_foreign, outlook_of, own_hub
 from lifecycle.model import Hub, Need, StackIntent, StackStatus, Verb
 from lifecycle.ports import Table, Tables

@@ -6,7 +6,8 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from lifecycle.blueprint import BASTION, NSG_FRONTEND, PEERING, Estate, Part, box_key, guest_of
+from lifecycle.blueprint import BASTION, NSG_FRONTEND, PEERING, Part, box_key
+from lifecycle.estate import Estate, guest_of
 from lifecycle.model import (
     Active,
     Activity,

@@ -14,16 +14,9 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Network
 from typing import Any
 
-from lifecycle.blueprint import (
-    MANAGED_BY,
-    NAT,
-    NAT_ADDRESS,
-    BoxWish,
-    Estate,
-    Links,
-    blueprint,
-    subnets,
-)
+from lifecycle.blueprint import NAT, NAT_ADDRESS, BoxWish, Links, blueprint
+from lifecycle.bodies import subnets
+from lifecycle.estate import MANAGED_BY, Estate
 from lifecycle.hubs import is_foreign
 from lifecycle.model import (
     BOXES_PER_STACK,

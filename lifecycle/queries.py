@@ -10,9 +10,9 @@ from datetime import datetime
 from lifecycle import due, ledger, troubles
 from lifecycle.agenda import read_agenda
 from lifecycle.audit import HEAD, partition
-from lifecycle.blueprint import Estate
 from lifecycle.board import Note, read_board
 from lifecycle.decision import Case, Decision, decide
+from lifecycle.estate import Estate
 from lifecycle.meters import Books
 from lifecycle.model import Level, Policy, StackIntent
 from lifecycle.neighbours import hub_of, hub_rows, needs_of

@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from lifecycle import due, journal, troubles
 from lifecycle.agenda import read_agenda
 from lifecycle.audit import Entry, append
-from lifecycle.blueprint import BASTION, Estate, Want
+from lifecycle.blueprint import BASTION, Want
 from lifecycle.board import note_of, write_note
 from lifecycle.caution import LOOK_AGAIN, Caution, Tally
 from lifecycle.decision import LOOK_AT_ALL_EVERY, Decision
 from lifecycle.drift import expecting
+from lifecycle.estate import Estate
 from lifecycle.events import between
 from lifecycle.faults import AzureFault, Conflict, Overdue
 from lifecycle.hubs import is_foreign, outlook_of

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from lifecycle.blueprint import RESERVED_TAGS, Estate
+from lifecycle.bodies import SMALLEST_RANGE_PREFIX
 from lifecycle.budgets import Budget, budgets_of
 from lifecycle.caution import Caution
+from lifecycle.estate import RESERVED_TAGS, Estate
 from lifecycle.links import LEAST_SECRET_BYTES
 from lifecycle.model import Policy, Sku
 from lifecycle.stack_wishes import GRACE_HOURS, IDLE_MINUTES, hub_troubles, stack_wishes
@@ -32,6 +33,8 @@ PRICES_ENDPOINT = "https://prices.azure.com/api/retail/prices"
 """Microsoft's price list, which needs no key (Microsoft: Azure Retail Prices REST API overview)."""
 US_DOLLAR = "USD"
 NCRONTAB_FIELDS = 6
+LARGEST_RANGE_PREFIX = 16
+_PREFIX_RULE = f"a prefix length from {LARGEST_RANGE_PREFIX} to {SMALLEST_RANGE_PREFIX}"
 _STACKS_RULE = (
     'a JSON object like {"name": {"hub": "other", "idleMinutes": 60, "closing": "cut"}, "other": {"graceHours": 1}}:'
     f" idleMinutes {IDLE_MINUTES[0]} to {IDLE_MINUTES[1]}, closing cut or grace, and with grace graceHours"
@@ -126,7 +129,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         address_pool=reader.parsed(
             "ADDRESS_POOL", IPv4Network, "an IPv4 range, e.g. 10.64.0.0/16", default="10.64.0.0/16"
         ),
-        stack_prefix=reader.parsed("STACK_PREFIX", _prefix, "a prefix length from 16 to 25", default="24"),
+        stack_prefix=reader.parsed("STACK_PREFIX", _prefix, _PREFIX_RULE, default="24"),
         default_stack=reader.text("DEFAULT_STACK", default="main"),
         hubs={name: wish.hub for name, wish in stacks.items()},
         skus=reader.parsed("BASTION_SKUS", _skus, "some of Basic, Standard, Premium", default="Basic,Standard,Premium"),
@@ -288,7 +291,7 @@ def _rate(text: str) -> Decimal:
 
 
 def _prefix(text: str) -> int:
-    if not 16 <= int(text) <= 25:  # noqa: PLR2004 -- said in the rule
+    if not LARGEST_RANGE_PREFIX <= int(text) <= SMALLEST_RANGE_PREFIX:
         raise ValueError(text)
     return int(text)
 

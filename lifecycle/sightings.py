@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from lifecycle.blueprint import DRAIN_RULE, NSG_FRONTEND, OWNERSHIP_TAGS, Part
+from lifecycle.blueprint import NSG_FRONTEND, Part
+from lifecycle.bodies import DRAIN_RULE
+from lifecycle.estate import OWNERSHIP_TAGS
 from lifecycle.model import Kind, Power, Seen, Sighting
 
 COMPARED: Mapping[Kind, tuple[str, ...]] = {

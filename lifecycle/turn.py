@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from lifecycle.audit import Entry
-from lifecycle.blueprint import HUB, Estate
+from lifecycle.blueprint import HUB
 from lifecycle.decision import Case, Decision, decide
+from lifecycle.estate import Estate
 from lifecycle.faults import ALERTS, TAKES_DOWN_WHAT_BILLS, Fault
 from lifecycle.model import Block, BoxIntent, HubSeen, Need, Operation, Policy, StackIntent, StackStatus, Verb
 from lifecycle.neighbours import hub_of

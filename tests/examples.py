@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
 from typing import Any
 
-from lifecycle.blueprint import BoxWish, Estate, Part, blueprint
+from lifecycle.blueprint import BoxWish, Part, blueprint
+from lifecycle.estate import Estate
 from lifecycle.model import (
     BoxIntent,
     BoxStatus,

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from lifecycle.blueprint import Estate
 from lifecycle.board import BoxNote, Note
+from lifecycle.estate import Estate
 from lifecycle.model import BoxStatus, Level
 from lifecycle.people import Person, Role
 from lifecycle.rows import StackRows, instant_of

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from lifecycle.blueprint import ADMIN_USER, BASTION, Estate, bastion_name, vm_name
+from lifecycle.blueprint import BASTION
+from lifecycle.bodies import ADMIN_USER
 from lifecycle.caution import Standing
 from lifecycle.commands import tag_of
 from lifecycle.decision import Decision
+from lifecycle.estate import Estate, bastion_name, vm_name
 from lifecycle.hubs import is_foreign
 from lifecycle.model import BoxIntent, BoxStatus, Kind, Level, Login, Seen, Sku
 from lifecycle.phase import TYPICAL_DOOR, TYPICAL_REST

@@ -22,15 +22,21 @@ class SettingsError(Exception):
 class IndexedFunction(Protocol):
     """What the library's `get_functions()` hands out, as far as a host needs it."""
 
-    def get_function_name(self) -> str | None: ...  # noqa: D102
-    def get_user_function(self) -> Callable[..., Any]: ...  # noqa: D102
-    def get_raw_bindings(self) -> list[str]: ...  # noqa: D102
+    def get_function_name(self) -> str | None:
+        """Name it, if it was given a name."""
+
+    def get_user_function(self) -> Callable[..., Any]:
+        """Hand out what is to be called."""
+
+    def get_raw_bindings(self) -> list[str]:
+        """Describe its bindings, each as the JSON of function.json."""
 
 
 class FunctionsApp(Protocol):
     """The app object of the v2 programming model."""
 
-    def get_functions(self) -> Iterable[IndexedFunction]: ...  # noqa: D102
+    def get_functions(self) -> Iterable[IndexedFunction]:
+        """List every function of the app."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ async def wait_for(page: Page, box: str, phase: str) -> None:
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 @pytest.mark.parametrize("days", [7, 30])
-async def test_the_page_shows_the_figures_of_the_api(script: bool, days: int, busy: Visit) -> None:  # noqa: FBT001
+async def test_the_page_shows_the_figures_of_the_api(script: bool, days: int, busy: Visit) -> None:
     page = await busy(f"/api/dashboard?days={days}", script=script)
     period = str(await page.get_by_role("link", name="JSON").get_attribute("href")).removeprefix("/api")
     for by, table in (("meter", "by-meter"), ("owner", "by-person")):
@@ -125,7 +125,7 @@ async def test_every_chart_tells_in_words_what_it_shows(busy: Visit) -> None:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("path", [PAGES[0], PAGES[2]], ids=["page", "confirmed"])
-async def test_axe_finds_nothing_serious(dark: bool, path: str, busy: Visit) -> None:  # noqa: FBT001
+async def test_axe_finds_nothing_serious(dark: bool, path: str, busy: Visit) -> None:
     if not AXE.exists():
         pytest.skip("node_modules has no axe-core: `make test` installs it")
     page = await busy(path, f"{ADA.name}:operator", dark=dark)
@@ -135,7 +135,7 @@ async def test_axe_finds_nothing_serious(dark: bool, path: str, busy: Visit) -> 
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-async def test_axe_finds_nothing_serious_on_the_empty_page(dark: bool, quiet: Visit) -> None:  # noqa: FBT001
+async def test_axe_finds_nothing_serious_on_the_empty_page(dark: bool, quiet: Visit) -> None:
     if not AXE.exists():
         pytest.skip("node_modules has no axe-core: `make test` installs it")
     assert await serious(await quiet(dark=dark)) == []
@@ -154,7 +154,7 @@ async def serious(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 @pytest.mark.parametrize("path", PAGES)
-async def test_at_the_width_of_a_phone_nothing_sticks_out(path: str, script: bool, busy: Visit) -> None:  # noqa: FBT001
+async def test_at_the_width_of_a_phone_nothing_sticks_out(path: str, script: bool, busy: Visit) -> None:
     page = await busy(path, f"{ADA.name}:operator", size=PHONE, script=script)
     for summary in await page.locator("details > summary").all():
         await summary.click()
@@ -229,7 +229,7 @@ async def test_a_reader_has_no_buttons_and_a_user_those_of_their_own_boxes(busy:
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-async def test_an_extension_is_pressed_and_confirmed(script: bool, busy: Visit) -> None:  # noqa: FBT001
+async def test_an_extension_is_pressed_and_confirmed(script: bool, busy: Visit) -> None:
     before = (await busy.world.stack("main")).boxes["ada"].value.hours
     page = await busy(script=script)
     card = page.locator("[data-box='main/ada']")
@@ -240,7 +240,7 @@ async def test_an_extension_is_pressed_and_confirmed(script: bool, busy: Visit) 
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-async def test_a_box_is_ended_only_after_a_second_look(script: bool, busy: Visit) -> None:  # noqa: FBT001
+async def test_a_box_is_ended_only_after_a_second_look(script: bool, busy: Visit) -> None:
     name = f"short{'s' if script else 'n'}"
     where = await busy.world.ask(ADA, stack="main", name=name, hours=1)
     page = await busy(script=script)

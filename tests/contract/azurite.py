@@ -33,7 +33,7 @@ def running(folder: Path) -> Iterator[str]:
     command = ["node", str(SCRIPT), "--inMemoryPersistence", "--skipApiVersionCheck", "--silent", "--disableTelemetry"]
     for name, port in zip(names, ports, strict=True):
         command += [f"--{name}Host", "127.0.0.1", f"--{name}Port", str(port)]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)  # noqa: S603 -- our own command
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     try:
         for port in ports:
             _await_port(port, process)

@@ -31,7 +31,7 @@ _PAUSE_SECONDS = 0.02
 async def count(clients: Sequence[Tables], partition: str, times: int, seed: int = 0) -> int:
     """Have each client add one so many times; gives what the row then holds."""
     await clients[0].commit(Table.STACKS, partition, [Insert(Row(COUNTER, {"n": 0}))])
-    chance = random.Random(seed)  # noqa: S311 -- a seeded pause
+    chance = random.Random(seed)
     await asyncio.gather(*(_add(client, partition, times, chance) for client in clients))
     return int((await _read(clients[0], partition)).values["n"])
 

@@ -122,7 +122,7 @@ async def compare_bells(chance: random.Random, real: Real, steps: int = STEPS) -
 
 async def differ(connection: str, seed: int) -> None:
     """Compare one history of tables, and one of queues, which must be nobody else's meanwhile."""
-    chance = random.Random(seed)  # noqa: S311 -- a seeded history
+    chance = random.Random(seed)
     storage = Storage.from_connection_string("STORAGE", connection)
     tables, bell = AzureTables(storage), AzureBell(storage, lambda: 1.0)
     try:

@@ -82,7 +82,7 @@ async def test_a_removal_whose_reply_is_lost_succeeds(
     sound: AzureTables,
     azurite_connection: str,
     partition: str,
-    etag_known: bool,  # noqa: FBT001
+    etag_known: bool,
 ) -> None:
     etags = await sound.commit(STACKS, partition, [Put(Row("old", {"n": 1}))])
     async with tables_over(azurite_connection, First()) as (tables, _):

@@ -64,7 +64,7 @@ class TestEachChange:
         others: list[Change] = [Put(Row("company", {"n": 1}))] if company else []
         return await tables.commit(STACKS, partition, [*others, change])
 
-    async def test_an_insert_of_what_exists_conflicts(self, tables: Tables, partition: str, company: bool) -> None:  # noqa: FBT001
+    async def test_an_insert_of_what_exists_conflicts(self, tables: Tables, partition: str, company: bool) -> None:
         await put(tables, partition, "a")
         with pytest.raises(Conflict):
             await self.commit(tables, partition, Insert(Row("a", {"n": 2})), company=company)
@@ -74,7 +74,7 @@ class TestEachChange:
         self,
         tables: Tables,
         partition: str,
-        company: bool,  # noqa: FBT001
+        company: bool,
     ) -> None:
         await put(tables, partition, "a")
         old = await tables.get(STACKS, partition, "a")
@@ -85,20 +85,20 @@ class TestEachChange:
         now = await tables.get(STACKS, partition, "a")
         assert now == Row("a", {"n": 2}, etags["a"], partition)
 
-    async def test_a_replace_of_what_is_gone_conflicts(self, tables: Tables, partition: str, company: bool) -> None:  # noqa: FBT001
+    async def test_a_replace_of_what_is_gone_conflicts(self, tables: Tables, partition: str, company: bool) -> None:
         etags = await tables.commit(STACKS, partition, [Put(Row("a", {"n": 1}))])
         await tables.commit(STACKS, partition, [Remove("a")])
         with pytest.raises(Conflict):
             await self.commit(tables, partition, Replace(Row("a", {"n": 2}, etags["a"])), company=company)
 
-    async def test_a_replace_leaves_no_old_column(self, tables: Tables, partition: str, company: bool) -> None:  # noqa: FBT001
+    async def test_a_replace_leaves_no_old_column(self, tables: Tables, partition: str, company: bool) -> None:
         etags = await tables.commit(STACKS, partition, [Put(Row("a", {"old": 1}))])
         await self.commit(tables, partition, Replace(Row("a", {"new": 2}, etags["a"])), company=company)
         row = await tables.get(STACKS, partition, "a")
         assert row is not None
         assert row.values == {"new": 2}
 
-    async def test_a_put_leaves_no_old_column(self, tables: Tables, partition: str, company: bool) -> None:  # noqa: FBT001
+    async def test_a_put_leaves_no_old_column(self, tables: Tables, partition: str, company: bool) -> None:
         await tables.commit(STACKS, partition, [Put(Row("a", {"old": 1}))])
         await self.commit(tables, partition, Put(Row("a", {"new": 2})), company=company)
         row = await tables.get(STACKS, partition, "a")
@@ -109,7 +109,7 @@ class TestEachChange:
         self,
         tables: Tables,
         partition: str,
-        company: bool,  # noqa: FBT001
+        company: bool,
     ) -> None:
         etags = await tables.commit(STACKS, partition, [Put(Row("a", {"n": 1}))])
         await put(tables, partition, "a")
@@ -121,7 +121,7 @@ class TestEachChange:
         self,
         tables: Tables,
         partition: str,
-        company: bool,  # noqa: FBT001
+        company: bool,
     ) -> None:
         etags = await tables.commit(STACKS, partition, [Put(Row("a", {"n": 1}))])
         await tables.commit(STACKS, partition, [Remove("a", etags["a"])])
@@ -132,7 +132,7 @@ class TestEachChange:
         self,
         tables: Tables,
         partition: str,
-        company: bool,  # noqa: FBT001
+        company: bool,
     ) -> None:
         await self.commit(tables, partition, Remove("never-there"), company=company)
         assert await keys(tables, partition) == (["company"] if company else [])

@@ -34,7 +34,7 @@ MISSING = ("RESOURCE_GROUP", "AzureWebJobsStorage")
 
 
 def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 -- our own command
+    return subprocess.run(
         [sys.executable, *arguments],
         env={"PATH": os.environ["PATH"], **environment},
         cwd=ROOT,

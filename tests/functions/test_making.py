@@ -282,7 +282,7 @@ async def commits_of_a_request(wish: dict[str, object]) -> int:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("busy", [False, True], ids=["in a new stack", "in a busy stack"])
-async def test_a_request_repeated_after_a_crash_at_any_write_is_one_box(busy: bool, after: bool) -> None:  # noqa: FBT001 -- a parameter of a test
+async def test_a_request_repeated_after_a_crash_at_any_write_is_one_box(busy: bool, after: bool) -> None:
     count = await commits_of_a_request({}) - busy  # a stack that stands has its range
     assert count > 3
     for number in range(1, count + 1):
@@ -301,7 +301,7 @@ async def test_a_request_repeated_after_a_crash_at_any_write_is_one_box(busy: bo
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-async def test_a_range_left_by_a_crash_is_free_again_after_a_night(after: bool) -> None:  # noqa: FBT001 -- a parameter of a test
+async def test_a_range_left_by_a_crash_is_free_again_after_a_night(after: bool) -> None:
     for number in range(1, await commits_of_a_request({}) + 1):
         storage = MemoryTables()
         desk = Desk(tables=storage)

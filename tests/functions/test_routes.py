@@ -29,7 +29,7 @@ Bindings = dict[str, list[dict[str, Any]]]
 @pytest.fixture(scope="module")
 def functions() -> Bindings:
     """Index the app in a process of its own: the library refuses to do it twice."""
-    ran = subprocess.run(  # noqa: S603 -- our own command
+    ran = subprocess.run(
         [sys.executable, "-c", LIST_FUNCTIONS],
         env={"PATH": os.environ["PATH"], **ENVIRONMENT, "NIGHTLY": "0 30 3 * * *"},
         cwd=ROOT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lifecycle.blueprint import bastion_rules
+from lifecycle.bodies import bastion_rules
 from sandbox.arm.arm import SUBSCRIPTION
 from sandbox.arm.kinds import reference
 from sandbox.arm.vnets import PEERING

@@ -100,7 +100,7 @@ def brief(draw: Draw) -> Draw:
 
 def drawn(seed: int) -> Draw:
     """Draw a run. The same seed draws the same, whatever else changes in how runs go."""
-    rng = Random(f"draw {seed}")  # noqa: S311 -- a seeded generator is the point
+    rng = Random(f"draw {seed}")
     count, days = rng.choice(SHAPES)
     zone, start = _when(rng)
     hub = count > 1 and rng.random() < 0.4

@@ -202,9 +202,9 @@ async def _lead(here: Place, them: Sequence[Life], seed: int, lanes: int) -> Non
         while left:
             life = left.pop()
             try:
-                spared = await here.live(life, random.Random(f"{seed} {life.stack}"))  # noqa: S311 -- a seeded accident
+                spared = await here.live(life, random.Random(f"{seed} {life.stack}"))
                 if spared and life.stack.count(AGAIN) >= TRIES - 1:
-                    raise Failed(f"nothing befell it on {', '.join(spared)}, {TRIES} times over")  # noqa: TRY301
+                    raise Failed(f"nothing befell it on {', '.join(spared)}, {TRIES} times over")  # noqa: TRY301 -- a life that failed, like one that raised it
             except Failed as failure:
                 here.tally.failures.append(f"{life}: {failure}; {_replay(life)}")
                 here.tell(here.tally.failures[-1])

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lifecycle.asks import BoxAsk
-from lifecycle.blueprint import bastion_name, vm_name
 from lifecycle.commands import Commands, Where
+from lifecycle.estate import bastion_name, vm_name
 from lifecycle.faults import AzureFault, Conflict
 from lifecycle.model import BoxIntent, Login
 from lifecycle.people import Person, Role

@@ -87,7 +87,7 @@ class Storm:
 
     def __post_init__(self) -> None:
         draw = self.draw
-        self.rng = Random(f"storm {draw.seed}")  # noqa: S311 -- a seeded generator is the point
+        self.rng = Random(f"storm {draw.seed}")
         self.loop = SeededLoop(self.rng, draw.start)
         self.loop.set_exception_handler(self._stray)
         now = self.loop.now

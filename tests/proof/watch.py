@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lifecycle.blueprint import OWNERSHIP_TAGS, RESERVED_TAGS
+from lifecycle.estate import OWNERSHIP_TAGS, RESERVED_TAGS
 from lifecycle.ports import Put, Remove, Row, Table
 from lifecycle.rows import DISCONNECT, OPERATION
 

@@ -122,8 +122,9 @@ class WireTables:
     async def query(
         self, table: Table, partition: str, first: str = "", before: str | None = None, limit: int | None = None
     ) -> list[Row]:
-        act = lambda: self.inner.query(table, partition, first, before, limit)  # noqa: E731
-        rows: list[Row] = await self._read(f"query {table}", act)
+        rows: list[Row] = await self._read(
+            f"query {table}", lambda: self.inner.query(table, partition, first, before, limit)
+        )
         return rows
 
     async def scan(self, table: Table, first: str = "", before: str | None = None) -> AsyncIterator[Row]:

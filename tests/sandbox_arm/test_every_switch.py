@@ -450,7 +450,7 @@ def test_every_switch_has_rows_for_each_of_its_ways() -> None:
 
 
 def test_seeds_draw_every_switch_with_choices_each_way() -> None:
-    drawn = [Switches.drawn(Random(seed)) for seed in range(60)]  # noqa: S311 - seeds of a simulation
+    drawn = [Switches.drawn(Random(seed)) for seed in range(60)]
     for name, choices in CHOICES.items():
         assert {getattr(each, name) for each in drawn} == set(choices)
 

@@ -62,7 +62,7 @@ def test_colours_change_nothing_but_the_colours() -> None:
         ({"TERM": "dumb"}, True, False),
     ],
 )
-def test_colours_are_for_terminals_that_want_them(environment: dict[str, str], tty: bool, wanted: bool) -> None:  # noqa: FBT001 -- a table
+def test_colours_are_for_terminals_that_want_them(environment: dict[str, str], tty: bool, wanted: bool) -> None:
     assert render.wants_colour(environment, tty=tty) is wanted
 
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from lifecycle.blueprint import (
     ADDRESS,
     BASTION,
-    DRAIN_RULE,
     NAT,
     NAT_ADDRESS,
     NSG_BASTION,
@@ -24,9 +23,9 @@ from lifecycle.blueprint import (
     Part,
     Want,
     blueprint,
-    subnets,
-    vm_name,
 )
+from lifecycle.bodies import DRAIN_RULE, subnets
+from lifecycle.estate import vm_name
 from lifecycle.model import Kind, Level, Login, Outbound, Sku
 from tests.examples import BOX, ESTATE, STACK, at, parts_of
 from tests.strategies import names

@@ -22,13 +22,10 @@ from lifecycle.blueprint import (
     Links,
     Part,
     Want,
-    bastion_id,
     blueprint,
-    guest_of,
-    vm_name,
-    vnet_id,
 )
 from lifecycle.decision import Case, Decision, decide
+from lifecycle.estate import bastion_id, guest_of, vm_name, vnet_id
 from lifecycle.hubs import (
     HALF_MADE,
     NEED_HOLDS,

@@ -226,7 +226,7 @@ GATES = [
 
 
 @pytest.mark.parametrize(("name", "more", "is_open"), GATES, ids=[name for name, _, _ in GATES])
-def test_the_gate(name: str, more: dict[str, object], is_open: bool) -> None:  # noqa: FBT001 -- a column of the table
+def test_the_gate(name: str, more: dict[str, object], is_open: bool) -> None:
     assert name
     facts: dict[str, object] = {
         "now": NOON, "standing": True, "closing": True, "forced": False, "drainable": True, "drained_at": None,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from lifecycle.blueprint import DISK_SKU
+from lifecycle.bodies import DISK_SKU
 from lifecycle.model import Sku
 from lifecycle.prices import DEFAULT_BOOK
 

@@ -64,7 +64,7 @@ stack_intents = st.builds(
 
 real_instants = st.datetimes(
     datetime(1990, 1, 1),  # noqa: DTZ001 -- the zone is drawn beside it
-    datetime(2200, 1, 1),  # noqa: DTZ001
+    datetime(2200, 1, 1),  # noqa: DTZ001 -- the same
     timezones=st.timezones(),
 )
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lifecycle.blueprint import ADDRESS, BASTION, DRAIN_RULE, NSG_BASTION, NSG_FRONTEND, VNET, Part
+from lifecycle.blueprint import ADDRESS, BASTION, NSG_BASTION, NSG_FRONTEND, VNET, Part
+from lifecycle.bodies import DRAIN_RULE
 from lifecycle.model import Outbound, Power, Seen, Sighting
 from lifecycle.sightings import digest_of, is_ours, merged, sight
 from tests.examples import BOX, NOON, STACK, at, parts_of

@@ -96,7 +96,7 @@ def python313() -> str | None:
 def _is_313(python: str) -> bool:
     check = "import sys, venv; sys.exit(sys.version_info[:2] != (3, 13))"
     try:
-        return subprocess.run([python, "-c", check], check=False, capture_output=True).returncode == 0  # noqa: S603 -- a Python
+        return subprocess.run([python, "-c", check], check=False, capture_output=True).returncode == 0
     except OSError:
         return False
 
@@ -109,9 +109,9 @@ def with_library(python: str) -> Path:
     with (ENVIRONMENT.parent / "py313.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != wanted:
-            subprocess.run([python, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True)  # noqa: S603 -- a Python
+            subprocess.run([python, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True)
             install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"]
-            subprocess.run([_bin(), *install, LIBRARY], check=True, cwd=ROOT)  # noqa: S603 -- our own command
+            subprocess.run([_bin(), *install, LIBRARY], check=True, cwd=ROOT)
             stamp.write_text(wanted)
     return _bin()
 
@@ -128,7 +128,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     if lacking := azurite.missing():
         pytest.skip(lacking)
     with azurite.running(tmp_path_factory.mktemp("azurite")) as storage:
-        ran = subprocess.run(  # noqa: S603 -- our own script
+        ran = subprocess.run(
             [with_library(python), str(DRIVER), str(ROOT)],
             env={"PATH": os.environ["PATH"], **SETTINGS, "AzureWebJobsStorage": storage},
             input=json.dumps(list(CALLS.values())),
