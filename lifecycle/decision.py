@@ -42,6 +42,7 @@ from lifecycle.observation import (
     box_seen,
     can_be_inside,
     has_left,
+    is_leaving,
     may_be_inside,
 )
 from lifecycle.phase import DOOR, block_of, eta_of, phase_of
@@ -152,7 +153,7 @@ def decide(case: Case) -> Decision:
         found = trouble(case.hub, case.stack, case.intent, status, case.estate, case.now)
         status = with_trouble(status, found, case.now)
     case = replace(case, status=status)
-    leaving = _door_leaving(case)
+    leaving = case.hub.leaving if case.hub else is_leaving(status, case.operations)
     outside = leaving or (borrowed and has_left(status))
     activities = {name: activity(status, box, case.now, leaving=outside) for name, box in case.boxes.items()}
     targets = {
@@ -263,14 +264,6 @@ def _may_be_tried(verb: Verb, part: Part, seen: Seen) -> bool:
             return part.running is False
         case _:
             return seen.stands or part.want is Want.PRESENT
-
-
-def _door_leaving(case: Case) -> bool:
-    """Whether the host's deletion has been accepted: nobody can be inside any more, or come in."""
-    if case.hub:
-        return case.hub.leaving
-    operation = case.operations.get(BASTION)
-    return operation is not None and operation.verb is Verb.DELETE and operation.token is not None
 
 
 def _door_wanted(case: Case, levels: Mapping[str, Level], activities: Mapping[str, Activity]) -> bool:
@@ -493,7 +486,7 @@ def _look_again_at(
     instants += [block.retry_at for block in _refused_door(case) if block.retry_at > case.now]
     instants += [need.until for need in case.needs.values() if need.until > case.now]
     door = status.parts.get(BASTION)
-    inhabited = case.hub is None or may_be_inside(status, borrowed=True)
+    inhabited = may_be_inside(status, borrowed=case.hub is not None) and not is_leaving(status, case.operations)
     if door and door.stands and inhabited and BASTION not in case.operations:
         instants.append(case.now + session_look_every(case.policy))
     return max(case.now, min(instants)) if instants else None

@@ -81,16 +81,20 @@ MEANINGS: dict[str, Meaning] = {
 TAKES_DOWN_WHAT_BILLS = frozenset({Meaning.CAPACITY, Meaning.QUOTA, Meaning.PEOPLE})
 """Meanings after which nothing may keep billing for a box that cannot be had."""
 
+REFUSALS = TAKES_DOWN_WHAT_BILLS | {Meaning.BUSY, Meaning.ACCESS, Meaning.LOCKED, Meaning.OPERATOR, Meaning.TOKEN}
+"""Meanings of a plain no: what was asked was not done, and there is nothing new to be seen."""
+
 ALERTS = frozenset({Meaning.ACCESS, Meaning.LOCKED, Meaning.OPERATOR, Meaning.TOKEN})
 """Meanings that an operator should hear of, since no owner can mend them."""
 
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(minutes=15)
+"""Between tries at what may end by itself any time."""
 BUSY_WAIT = timedelta(seconds=20)
 REFUSED_WAIT = timedelta(hours=1)
 LOCKED_WAIT = timedelta(hours=4)
 RETRIES_BEFORE_BLOCKED = 8
-"""After so many failures in a row an unknown trouble is shown to people as blocked; it is still retried hourly."""
+"""After so many failures in a row any trouble is shown to people as blocked; it is tried again all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class Fault:
         """Say how long to leave it alone after ``failures`` failures in a row, this one included."""
         match self.meaning:
             case Meaning.BUSY | Meaning.LOST | Meaning.GONE:
-                own = BUSY_WAIT if failures < RETRIES_BEFORE_BLOCKED else LONGEST_WAIT
+                own = _busy_wait(failures)
             case Meaning.RETRY | Meaning.TOKEN:
                 own = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures - 1, 10))
             case Meaning.LOCKED:
@@ -126,6 +130,13 @@ class Fault:
                 return failures >= RETRIES_BEFORE_BLOCKED
             case _:
                 return True
+
+
+def _busy_wait(failures: int) -> timedelta:
+    """Be slower each time that the matter has outlasted what Azure's own work takes."""
+    if failures < RETRIES_BEFORE_BLOCKED:
+        return BUSY_WAIT
+    return LONGEST_WAIT if failures < 2 * RETRIES_BEFORE_BLOCKED else REFUSED_WAIT
 
 
 def fault(code: str, message: str, retry_after: timedelta | None = None) -> Fault:

@@ -18,6 +18,7 @@ from lifecycle.observation import (
     boxes_by_vm,
     can_be_inside,
     guests_by_vm,
+    is_leaving,
     may_be_inside,
     own_sessions,
     saw_counts,
@@ -66,8 +67,8 @@ class Lookout:
         try:
             progress = await self.azure.poll(operation.verb, operation.kind, operation.arm_id, operation.token)
         except AzureFault as silence:
-            wait = silence.fault.wait(operation.polls + 1)
-            turn.keep(operation, wait)
+            silences = operation.silences + 1
+            turn.keep(operation, silence.fault.wait(silences), silences)
             return
         if progress.running:
             if operation.verb in (Verb.PUT, Verb.START):
@@ -151,7 +152,6 @@ class Lookout:
 
     async def _look_inside(self, turn: Turn) -> None:
         """Read who is connected, and end the sessions that people asked to end."""
-        leaving = turn.operations.get(BASTION)
         door = turn.status.parts.get(BASTION)
         borrowed = turn.intent.hub is not None
         if door is None or not may_be_inside(turn.status, borrowed=borrowed):
@@ -159,7 +159,7 @@ class Lookout:
                 turn.status, changes = saw_no_door(turn.status, turn.now, borrowed=borrowed)
                 turn.sessions += changes
             return
-        if leaving is not None and leaving.verb is Verb.DELETE:
+        if is_leaving(turn.status, turn.operations):
             return
         try:
             ended = await self._disconnect(turn, door.arm_id)

@@ -326,7 +326,8 @@ class Operation:
     audit_key: str = ""
     token: str | None = None
     poll_at: datetime | None = None
-    polls: int = 0
+    silences: int = 0
+    """How often in a row asking how it goes got no answer."""
 
 
 @dataclass(frozen=True, slots=True)

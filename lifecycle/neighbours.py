@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from lifecycle.blueprint import BASTION
 from lifecycle.estate import Estate
 from lifecycle.hubs import believed, foreign_hub, is_foreign, outlook_of, own_hub
-from lifecycle.model import Hub, Need, StackIntent, StackStatus, Verb
+from lifecycle.model import Hub, Need, StackIntent, StackStatus
+from lifecycle.observation import is_leaving
 from lifecycle.ports import Table, Tables
 from lifecycle.rows import StackRows, need_of, stack_rows
 
@@ -29,18 +29,16 @@ def hub_of(stack: str, intent: StackIntent, rows: StackRows | None, status: Stac
     founded = rows.intent.value if rows.intent else None
     said = rows.needs.get(stack)
     word = need_of(said) if said else None
-    return own_hub(estate, rows.name, founded, rows.status.value, word, leaving=is_leaving(rows))
+    return own_hub(estate, rows.name, founded, rows.status.value, word, leaving=_is_leaving(rows))
 
 
-def is_leaving(rows: StackRows) -> bool:
-    """Whether the deletion of a hub's door has been accepted."""
-    operation = rows.operations.get(BASTION)
-    return operation is not None and operation.value.verb is Verb.DELETE and operation.value.token is not None
+def _is_leaving(rows: StackRows) -> bool:
+    return is_leaving(rows.status.value, {key: stored.value for key, stored in rows.operations.items()})
 
 
 def outlook_mark(rows: StackRows) -> str:
     """Write what users of a hub go by, so that they have a pass when it changes."""
-    return outlook_of(rows.intent.value if rows.intent else None, rows.status.value, leaving=is_leaving(rows))
+    return outlook_of(rows.intent.value if rows.intent else None, rows.status.value, leaving=_is_leaving(rows))
 
 
 def needs_of(rows: StackRows, now: datetime) -> tuple[Mapping[str, Need], tuple[str, ...]]:

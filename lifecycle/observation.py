@@ -342,6 +342,13 @@ def may_be_inside(status: StackStatus, *, borrowed: bool) -> bool:
     return not borrowed or (a_machine_is_on(status) and not has_left(status))
 
 
+def is_leaving(status: StackStatus, operations: Mapping[str, Operation]) -> bool:
+    """Say whether the stack's own host is being deleted, by whomever: nobody is inside any more, or can come in."""
+    door, operation = status.parts.get(BASTION), operations.get(BASTION)
+    accepted = operation is not None and operation.verb is Verb.DELETE and operation.token is not None
+    return accepted or (door is not None and door.going)
+
+
 def a_machine_is_on(status: StackStatus) -> bool:
     """Say whether there is a machine to be inside of."""
     return any(key.startswith("vm!") and not _is_off(seen) for key, seen in status.parts.items())

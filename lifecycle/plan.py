@@ -11,9 +11,7 @@ from lifecycle.model import Block, Kind, Power, Seen, Sighting, Verb
 
 FOREIGN_WORK_WAIT = timedelta(seconds=30)
 """How long to leave a part alone at which somebody else, or a forgotten operation of ours, is at work."""
-LONGEST_WORK_WAIT = timedelta(minutes=10)
-
-
+LONGEST_WORK_WAIT = timedelta(minutes=30)
 BORROWED_WAIT = timedelta(minutes=5)
 """How often a hub's door is looked at while it is waited for; a hub of ours also rings when it is up."""
 

@@ -21,7 +21,7 @@ from lifecycle.decision import LOOK_AT_ALL_EVERY, Decision
 from lifecycle.drift import expecting
 from lifecycle.estate import Estate
 from lifecycle.events import between
-from lifecycle.faults import AzureFault, Conflict, Overdue
+from lifecycle.faults import REFUSALS, AzureFault, Conflict, Overdue
 from lifecycle.hubs import is_foreign, outlook_of
 from lifecycle.ledger import Page, keep, meter_row, running, session_row, tenancy_row
 from lifecycle.links import Keep
@@ -40,7 +40,7 @@ from lifecycle.model import (
 from lifecycle.needs import Needs
 from lifecycle.neighbours import needs_of, outlook_mark
 from lifecycle.notices import Notice, tell
-from lifecycle.observation import may_bill, stirred, was_accepted
+from lifecycle.observation import is_leaving, may_bill, stirred, was_accepted
 from lifecycle.plan import Begin
 from lifecycle.ports import (
     Accepted,
@@ -285,7 +285,8 @@ class Reconciler:
         except AzureFault as refusal:
             turn.end(operation, "failed", str(refusal))
             turn.block(part.key, begin.verb, refusal.fault)
-            turn.status = replace(turn.status, looked_at=None)
+            if refusal.fault.meaning not in REFUSALS:
+                turn.status = replace(turn.status, looked_at=None)
         else:
             turn.status, changes = was_accepted(turn.status, part.key, await self.clock.read())
             turn.meters += changes
@@ -375,8 +376,7 @@ class Reconciler:
 
     async def _ring_users(self, turn: Turn, status: StackStatus) -> None:
         """Ring for the stacks that use this one's door when it has changed for them; each also comes by by itself."""
-        operation = turn.operations.get(BASTION)
-        leaving = operation is not None and operation.verb is Verb.DELETE and operation.token is not None
+        leaving = is_leaving(status, turn.operations)
         if turn.needs and outlook_of(turn.intent, status, leaving=leaving) != turn.outlook:
             for user in turn.needs:
                 await self.bell.ring(Queue.RECONCILE, user)

@@ -90,10 +90,10 @@ class Turn:
             )
         )
 
-    def keep(self, operation: Operation, wait: timedelta) -> None:
+    def keep(self, operation: Operation, wait: timedelta, silences: int = 0) -> None:
         """Go on with an operation, and ask it again after ``wait``."""
         poll_at = self.now + wait
-        self.operations[operation.part] = replace(operation, poll_at=poll_at, polls=operation.polls + 1)
+        self.operations[operation.part] = replace(operation, poll_at=poll_at, silences=silences)
         self.look_again_at.append(poll_at)
 
     def end(self, operation: Operation, outcome: str, reason: str) -> None:

@@ -262,3 +262,23 @@ async def test_a_box_that_is_parked_while_its_machine_is_being_made_is_parked_an
     await world.pass_by(minutes=30)
     assert await world.phase(where) == "parked"
     assert (await world.stack()).status.value.boxes["alice"].started_by_hand_at is None
+
+
+async def test_one_silence_late_in_a_long_operation_delays_its_next_poll_by_seconds_only() -> None:
+    world = World()
+    await world.ask()
+    await world.pass_by(minutes=5)
+    silence = world.arm.faults.add("server-error", "GET .*operation")
+    await world.until_phase(ALICES, "ready", hours=1)
+    assert silence.hits == 1
+    assert world.now - world.start < timedelta(minutes=18)
+
+
+async def test_after_a_refusal_nothing_is_asked_of_azure_until_it_is_tried_again() -> None:
+    world = World()
+    world.arm.faults.add("refuse:AuthorizationFailed", "PUT .*virtualNetworks")
+    await world.ask()
+    await world.until_phase(ALICES, "blocked", hours=1)
+    await world.pass_by(minutes=30)
+    assert world.requests()[-1].startswith("PUT ")
+    await world.until_phase(ALICES, "ready", hours=2)

@@ -49,7 +49,7 @@ class Calm:
         """Stop the faults, require convergence, check everything, take all down and check that nothing is left."""
         storm = self.storm
         storm.arm.clear_faults()
-        storm.portal.tidy()
+        storm.portal.tidy({rows.name for rows in self.stacks() if rows.intent is not None})
         storm.watch.note("the faults stop")
         storm.spawn(storm._often(144, lambda: storm.people.call("look", storm.people._nothing)))
         self.converged_after = await self._until("converge", self.troubles)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -145,14 +145,17 @@ class Portal:
         self.their_meters.add((found.key, self.now()))
         self.watch.estranged[found.key] = self.watch.events
 
-    def tidy(self) -> None:
-        """Undo what would keep the app from its work for ever: locks, and what was taken from us under our names."""
+    def tidy(self, living: Container[str]) -> None:
+        """Undo what would keep the app from its work for ever: locks, and what was taken from ``living`` stacks.
+
+        What a stack has been taken down without is not given back to it.
+        """
         for target in sorted(self.locks):
             self.arm.humans.unlock(target)
         self.locks.clear()
         for key in sorted(self.theirs):
             found = self.arm.cloud.store.get(key)
-            if found is None or key not in self.own_tags:
+            if found is None or self.own_tags.get(key, {}).get("stack") not in living:
                 continue
             self.arm.humans.retag(found.id, self.own_tags[key])
             self.watch.estranged.pop(key, None)

@@ -16,8 +16,9 @@ from lifecycle.bill import Bill
 from lifecycle.cloud.arm import ArmAzure
 from lifecycle.commands import Commands
 from lifecycle.delivery import Delivery
+from lifecycle.hunt import Hunt
 from lifecycle.needs import Needs
-from lifecycle.ports import Queue, Row, Table
+from lifecycle.ports import Chore, Queue, Row, Table
 from lifecycle.reconcile import Reconciler
 from lifecycle.rows import OPERATION, STATUS, stack_rows
 from lifecycle.schedule import from_wire
@@ -124,6 +125,8 @@ class Storm:
         self.sweeps = Sweeps(tables, bell, self.clock, self.clock.real_now, timetable)
         self.delivery = Delivery(tables, bell, self.clock, _Mail())
         self.bill = Bill(tables, bell, self.clock, self.settings)
+        self.bell = bell
+        self.hunt = Hunt(tables, bell, self.azure, self.clock, self.settings)
         commands = Commands(tables, bell, self.clock, self.settings, timetable, lambda: "ssh-rsa AAAAB3NzaC1yc2E=")
         self.post.functions.update(
             {
@@ -161,8 +164,9 @@ class Storm:
         await self.sweeps.pass_by()
 
     async def _chore(self, name: str) -> None:
-        """Prices are the chores' affair, and not part of this."""
-        del name
+        """Search for orphans; other chores are no part of this."""
+        if name == Chore.ORPHANS:
+            await self.hunt.go()
 
     def _poisoned(self, queue: Queue) -> Callable[[str], Awaitable[None]]:
         return lambda name: self.delivery.poisoned(queue, name)
@@ -221,6 +225,7 @@ class Storm:
 
     async def _nightly(self) -> None:
         await self.sweeps.nightly()
+        await self.bell.ring(Queue.CHORES, Chore.ORPHANS)
         await self.bill.finish_days()
 
     async def _tick(self, act: Callable[[], Awaitable[Any]]) -> None:

@@ -85,6 +85,14 @@ def test_an_unknown_code_is_retried_with_growing_pauses_for_ever_but_shown_in_th
     assert not unknown.blocks(RETRIES_BEFORE_BLOCKED - 1)
 
 
+def test_what_stays_in_use_for_hours_is_tried_hourly() -> None:
+    held = named("InUseNetworkSecurityGroupCannotBeDeleted", "by somebody else's network")
+    waits = [held.wait(failures) for failures in range(1, 30)]
+    assert waits == sorted(waits)
+    assert held.wait(2 * RETRIES_BEFORE_BLOCKED - 1) == 15 * MINUTE
+    assert held.wait(2 * RETRIES_BEFORE_BLOCKED) == held.wait(100_000) == HOUR
+
+
 @pytest.mark.parametrize("meaning", Meaning)
 def test_what_azure_asks_for_is_waited_and_never_less_than_our_own_wait(meaning: Meaning) -> None:
     own = Fault("Some", "no", meaning).wait(1)

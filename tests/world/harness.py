@@ -181,14 +181,15 @@ class World:
         bodies = [kinds[each.kind].view(each) for each in self.arm.cloud.store if kinds[each.kind].listed]
         return {f"{body['type'].split('/', 1)[1]}/{body['name']}": body for body in bodies}
 
+    def requests(self) -> list[str]:
+        """Everything that was asked of Azure, oldest first."""
+        sent = [json.loads(line) for line in self.arm.traffic.lines()]
+        return [f"{each['method']} {each['url'].partition('?')[0]}" for each in sent]
+
     def mutations(self) -> list[str]:
         """Everything that was asked of Azure but reads, oldest first."""
-        sent = [json.loads(line) for line in self.arm.traffic.lines()]
-        reads = ("getActiveSessions",)
         return [
-            f"{each['method']} {each['url'].partition('?')[0]}"
-            for each in sent
-            if each["method"] != "GET" and not each["url"].partition("?")[0].endswith(reads)
+            sent for sent in self.requests() if not sent.startswith("GET ") and not sent.endswith("getActiveSessions")
         ]
 
     def turn_dry(self) -> None:
