@@ -152,9 +152,9 @@ def _is_stale(entry: due.Due, agenda: Agenda | None, now: datetime) -> bool:
 
 
 def _is_answered(entry: due.Due, agenda: Agenda | None) -> bool:
-    """Whether a pass has ended since: what it set itself to look again has an entry of its own."""
+    """Whether a pass has begun after it. That a pass is to look again *at once* is an entry of its own very instant."""
     passed_at = agenda.rows.status.value.passed_at if agenda else None
-    return passed_at is not None and entry.at <= passed_at
+    return passed_at is not None and entry.at < passed_at
 
 
 def _last_word_at(rows: StackRows, box: str) -> datetime:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from lifecycle import due
 from lifecycle.commands import Where
 from lifecycle.ports import Queue
-from tests.world.harness import World
+from tests.world.harness import ALICE, World
 
 ALICES = Where("main", "alice")
 
@@ -39,3 +39,22 @@ async def test_the_net_of_a_box_that_is_long_in_coming_is_not_written_every_minu
     await world.pass_by(hours=1)
     written = [sent for sent in world.mutations() if "Microsoft.DevTestLab/schedules" in sent]
     assert len(written) <= 4
+
+
+async def test_a_box_comes_and_goes_though_every_message_but_the_sweeps_own_is_lost() -> None:
+    world = World(timers=False)
+
+    async def sweep_on_until(phase: str) -> None:
+        for _ in range(60):
+            if await world.phase(ALICES) == phase:
+                return
+            world.bell.rings.clear()
+            await world.pass_by(minutes=5)
+            await world.sweeps.sweep()
+            await world._deliver()
+        raise AssertionError(f"it is {await world.phase(ALICES)}, not {phase}")
+
+    await world.ask()
+    await sweep_on_until("ready")
+    await world.commands.retire(ALICE, ALICES, "", match=None)
+    await sweep_on_until("gone")

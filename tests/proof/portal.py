@@ -120,8 +120,12 @@ class Portal:
             self._estrange(found)
         elif act == "recreate":
             self.own_tags.setdefault(found.key, dict(found.body.get("tags") or {}))
+            before = {each.key for each in self.arm.cloud.store}
             humans.recreate(found.id)
             self._estrange(found)
+            for born in sorted({each.key for each in self.arm.cloud.store} - before):  # a machine's new disk
+                self.theirs.add(born)
+                self.their_meters.add((born, self.now()))
         elif act == "add":
             name = f"theirs-{rng.randrange(1000)}"
             group = found.id.rpartition("/providers/")[0]
