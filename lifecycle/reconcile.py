@@ -143,6 +143,7 @@ class Reconciler:
             needs,
             outlook=outlook_mark(rows),
             operation_etags={key: stored.etag for key, stored in rows.operations.items()},
+            noted={at for at in (rows.status.value.look_again_at,) if at is not None},
         )
         for user in broken:
             turn.tell_of_broken(user)
@@ -243,6 +244,7 @@ class Reconciler:
             turn.forgotten.pop(part.key, None)
             mark = f"{real_now.isoformat()}|{part.key}|intended"
             turn.entries.append(Entry(ACTOR, begin.verb, part.arm_id, "intended", begin.reason, mark))
+        turn.noted.add(turn.now + CLAIM_LEFT_ALONE)
         await due.note(self.tables, due.Due(turn.now + CLAIM_LEFT_ALONE, turn.rows.name))
         stirs = {begin.part.key for begin in begins if begin.part.kind is Kind.VM and begin.verb is not Verb.TAG}
         parts = {key: stirred(seen) if key in stirs else seen for key, seen in turn.status.parts.items()}
@@ -359,6 +361,8 @@ class Reconciler:
         noted = await troubles.entry(self.tables, name) if well and was_troubled else None
         await self._put_up(turn, status)
         await self._commit(turn, status, changes)
+        for at in sorted(turn.noted - {again}):
+            await due.forget(self.tables, due.Due(at, name))
         if noted:
             await troubles.drop(self.tables, troubles.STACK, noted)
         if again is None:

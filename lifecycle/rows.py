@@ -11,12 +11,12 @@ import json
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import cattrs
 
-from lifecycle.model import BoxIntent, BoxStatus, Need, Operation, StackIntent, StackStatus
+from lifecycle.model import BoxIntent, BoxStatus, Need, Operation, Seen, StackIntent, StackStatus
 from lifecycle.ports import Row, Value
 
 T = TypeVar("T")
@@ -32,6 +32,9 @@ NEED = "need!"
 DISCONNECT = "disconnect!"
 RANGES = "pool"
 """The one partition of the claimed address ranges."""
+
+KEPT = 512
+"""So many cells are not read again while they stay the same: those of some sixty stacks."""
 
 _CONVERTER = cattrs.Converter(omit_if_default=True, prefer_attrib_converters=False)
 
@@ -68,20 +71,31 @@ def from_cells(kind: type[T], cells: Mapping[str, Value]) -> T:
     """Read a dataclass from columns. Raises ValueError for a row of a later schema."""
     if int(cells.get("schema", SCHEMA)) > SCHEMA:
         raise ValueError(f"a row of schema {cells['schema']} was written by a later version of this app")
-    plain: dict[str, Any] = {name: cell for name, cell in cells.items() if name != "schema"}
-    for name in _structured(cast("Hashable", kind)) & plain.keys():
-        plain[name] = json.loads(plain[name])
-    return _CONVERTER.structure(plain, kind)
+    hints, structured = _hints(cast("Hashable", kind))
+    return kind(
+        **{
+            name: _from_json(hints[name], str(cell)) if name in structured else _CONVERTER.structure(cell, hints[name])
+            for name, cell in cells.items()
+            if name in hints
+        }
+    )
 
 
 @cache
-def _structured(kind: Hashable) -> frozenset[str]:
-    """Name the fields of a dataclass that are kept as JSON text: what is no plain cell."""
-    return frozenset(
+def _hints(kind: Hashable) -> tuple[Mapping[str, Any], frozenset[str]]:
+    """Give the types of a dataclass's fields, and name those that are kept as JSON text: what is no plain cell."""
+    hints = get_type_hints(kind)
+    return hints, frozenset(
         name
-        for name, hint in get_type_hints(kind).items()
+        for name, hint in hints.items()
         if get_origin(hint) in (Mapping, tuple) or any(is_dataclass(inner) for inner in get_args(hint))
     )
+
+
+@lru_cache(maxsize=KEPT)
+def _from_json(hint: Any, text: str) -> Any:
+    """Read a structured cell. A stack is read several times a minute, and most of its cells stay as they are."""
+    return _CONVERTER.structure(json.loads(text), hint)
 
 
 def row_of(key: str, value: Any, etag: str = "") -> Row:
@@ -166,11 +180,19 @@ def stack_rows(name: str, rows: Iterable[Row]) -> StackRows:
     return StackRows(name, intent, boxes, status, operations, needs, disconnects)
 
 
+@dataclass(frozen=True, slots=True)
+class _OfBox:
+    """What one column of a status holds."""
+
+    status: BoxStatus
+    parts: Mapping[str, Seen]
+
+
 def status_row(status: StackStatus, etag: str = "") -> Row:
     """Lay a status out: what belongs to a box goes into that box's own column."""
     cells = to_cells(replace(status, parts=_of(status.parts, None), boxes={}))
     for name, box in status.boxes.items():
-        own = {"status": _CONVERTER.unstructure(box), "parts": _CONVERTER.unstructure(_of(status.parts, name))}
+        own = _CONVERTER.unstructure(_OfBox(box, _of(status.parts, name)))
         cells[_column(name)] = json.dumps(own, separators=(",", ":"))
     return Row(STATUS, cells, etag)
 
@@ -180,9 +202,9 @@ def _status_of(cells: Mapping[str, Value]) -> StackStatus:
     parts, boxes = dict(status.parts), {}
     for column, cell in cells.items():
         if column.startswith("box_"):
-            own = json.loads(str(cell))
-            boxes[_name(column)] = _CONVERTER.structure(own["status"], BoxStatus)
-            parts |= _CONVERTER.structure({"parts": own["parts"]}, StackStatus).parts
+            own = cast("_OfBox", _from_json(_OfBox, str(cell)))
+            boxes[_name(column)] = own.status
+            parts |= own.parts
     return replace(status, parts=parts, boxes=boxes)
 
 

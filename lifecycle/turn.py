@@ -57,6 +57,8 @@ class Turn:
     kept: bool = False
     """Whether the books have been written in this pass: then only what came after is."""
     look_again_at: list[datetime] = field(default_factory=list)
+    noted: set[datetime] = field(default_factory=set)
+    """Entries of the due table that this pass answers."""
     operation_etags: dict[str, str] = field(default_factory=dict)
     _decided: tuple[tuple[object, ...], Decision] | None = None
     """What was decided last, and from what: most passes ask more than once before anything has changed."""

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lifecycle.estate import OWNERSHIP_TAGS, RESERVED_TAGS
@@ -152,7 +153,7 @@ class Watch:
 
     def _check_secrets(self, table: Table, row: Row) -> None:
         for name, value in row.values.items():
-            if isinstance(value, str) and len(value) > 30 and name != "token" and SECRET.search(value):
+            if isinstance(value, str) and len(value) > 30 and name != "token" and _holds_secret(value):
                 self.violate("S8", f"{table} {row.key} holds a secret in {name}: {value[:80]}")
 
     def _check_state_write(self, stack: str, change: Change) -> None:
@@ -325,6 +326,11 @@ class Watch:
         for each in (error, *(error.get("details") or ())):
             if isinstance(each, dict) and each.get("code"):
                 self.codes[str(each["code"])] += 1
+
+
+@lru_cache(maxsize=4096)
+def _holds_secret(text: str) -> bool:
+    return SECRET.search(text) is not None
 
 
 def _verb_of(request: Request) -> str:
