@@ -133,7 +133,7 @@ def saw_parts(
                 there_at=now,
                 busy_at=now if _is_unfinished(sight) else None,
             )
-            if before is None or replace(before, last_seen_at=now) != meters[key]:
+            if before is None or replace(before, last_seen_at=meters[key].last_seen_at) != meters[key]:
                 changes.append(MeterChange(part, meters[key]))
     settled = {part: _settled(status.parts.get(part), sight, now) for part, sight in seen.items()}
     parts = {**status.parts, **settled}
@@ -188,12 +188,17 @@ def _seen_again(before: OpenMeter | None, sight: Seen, now: datetime) -> OpenMet
     return replace(
         before,
         arm_id=sight.arm_id,
-        last_seen_at=now,
+        last_seen_at=before.last_seen_at if _may_have_stopped_billing(sight) else now,
         sound_at=before.sound_at or (now if sight.sound else None),
         there_at=before.there_at or now,
         busy_at=now if unfinished else before.busy_at,
         seen=True,
     )
+
+
+def _may_have_stopped_billing(sight: Seen) -> bool:
+    """Whether a machine stands, but failed or is being deleted, and is not said to run: nobody says what that costs."""
+    return sight.power is Power.STOPPED and (sight.sighting is Sighting.BROKEN or sight.going)
 
 
 def _is_unfinished(sight: Seen) -> bool:

@@ -135,6 +135,31 @@ def test_what_was_accepted_and_is_gone_before_anybody_saw_it_may_have_billed_unt
     assert (change.closed_seen_at, change.closed_absent_at) == (at("11:50"), NOON)
 
 
+@pytest.mark.parametrize(
+    ("sighting", "power", "going", "surely_until"),
+    [
+        (Sighting.SOUND, Power.RUNNING, False, "12:30"),
+        (Sighting.SOUND, Power.STOPPED, False, "12:30"),
+        (Sighting.BROKEN, Power.RUNNING, False, "12:30"),
+        (Sighting.BROKEN, Power.STOPPED, False, "12:00"),
+        (Sighting.BUSY, Power.STOPPED, False, "12:30"),
+        (Sighting.BUSY, Power.STOPPED, True, "12:00"),
+    ],
+)
+def test_a_machine_that_failed_and_is_not_said_to_run_may_have_stopped_billing(
+    sighting: Sighting, power: Power, going: bool, surely_until: str
+) -> None:
+    meter = "vm.Standard_D2s_v5"
+    status, _ = saw_parts(StackStatus(), billing(VM.key, meter), [claim(VM.key, at("11:50"))], NOON)
+    later = replace(
+        billing(VM.key, meter, now=at("12:30"))[VM.key], sighting=sighting, power=power, going=going, settled=power
+    )
+    status, _ = saw_parts(status, {VM.key: later}, [], at("12:30"))
+    assert f"{VM.key}|{meter}" in status.meters
+    _, (change,) = saw_parts(status, gone(VM.key, at("12:40")), [], at("12:40"))
+    assert (change.closed_seen_at, change.closed_absent_at) == (at(surely_until), at("12:40"))
+
+
 def test_a_sighting_makes_a_supposed_meter_a_true_one_with_the_claim_it_had() -> None:
     status, _ = was_accepted(claimed(BASTION), BASTION, at("11:51"))
     status, (change,) = saw_parts(status, billing(BASTION, "bastion.basic"), [], NOON)
