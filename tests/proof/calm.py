@@ -23,6 +23,7 @@ from lifecycle.rows import StackRows, stack_rows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sandbox.arm.meters import Interval
     from tests.proof.people import Promise
     from tests.proof.storm import Storm
 
@@ -253,6 +254,22 @@ class Calm:
         if max(totals.values()) - min(totals.values()) > Decimal("0.001"):
             self.storm.watch.violate("books", f"the sums differ: {totals}")
 
+    def _switched_unseen(self) -> set[tuple[str, str]]:
+        """Name what billed, or did not, by people's doing for a while in which the app had no look at it."""
+        shown, portal, found = self.storm.watch.was_shown, self.storm.portal, set()
+        last: dict[tuple[str, str], datetime] = {}
+        for interval in self.storm.arm.cloud.meters._all:
+            place, ended_at = _place(interval), interval.ended_at
+            by_hand = (place[0], interval.accepted_at) in portal.switched_on
+            off_at = last.get(place)
+            if by_hand and off_at and not shown(place[0], off_at, interval.accepted_at):
+                found.add(place)
+            if by_hand and ended_at and not shown(place[0], interval.accepted_at, ended_at):
+                found.add(place)
+            if ended_at:
+                last[place] = ended_at
+        return found
+
     def _check_brackets(self, books: Books, quantum: str, start: str, since_at: datetime, until_at: datetime) -> None:
         """Compare resource by resource. What was answered of out of date even once is left out.
 
@@ -260,20 +277,22 @@ class Calm:
         reported; that a GET by id does is only the simulator's fault ``stale``, kept to show that nothing is lost by
         it. An instant taken from such an answer is wrong by as much as the answer is old, in either direction.
         Left out too is what somebody took over in the portal: while it carries no tags of ours it is on nobody's
-        books of ours, and how much of its hours that was, the simulator does not tell.
+        books of ours, and how much of its hours that was, the simulator does not tell. And so is what was switched
+        off and on again, or on and off, by hands between two looks: nobody can have seen that.
         """
         now = self.storm.now()
         truth: dict[tuple[str, str], float] = defaultdict(float)
         for interval in self.storm.arm.cloud.meters._all:
-            place = (interval.resource.lower(), interval.meter)
+            place = _place(interval)
             if "/jb-" in place[0] and (place[0], interval.accepted_at) not in self.storm.portal.their_meters:
                 row = self.storm.arm.cloud.meters._row(interval, now)
                 truth[place] += row["hours"] if row else 0.0
+        unseen = self._switched_unseen()
         ours = defaultdict(list)
         for meter in books.meters:
             ours[meter.arm_id.lower(), meter.meter].append(meter)
         for place in sorted({*truth, *ours}):
-            if place[0] in self.storm.watch.outdated or place[0] in self.storm.portal.taken:
+            if place in unseen or place[0] in self.storm.watch.outdated or place[0] in self.storm.portal.taken:
                 continue
             rows = report(
                 ours[place], (), DEFAULT_BOOK, since_at, until_at, "meter", now, quantum, zone=UTC, start=start
@@ -283,6 +302,10 @@ class Calm:
             if not least - HOURS_SLACK <= truth[place] <= most + HOURS_SLACK:
                 what = f"{place[0].rpartition('/providers/')[2]} {place[1]} by {quantum}/{start}"
                 self.storm.watch.violate("books", f"{what}: {truth[place]:.3f} h, booked {least:.3f} to {most:.3f}")
+
+
+def _place(interval: Interval) -> tuple[str, str]:
+    return interval.resource.lower(), interval.meter
 
 
 def _rests(level: Level, target: Level) -> bool:

@@ -70,6 +70,8 @@ class Portal:
     """Ids (lower case) of what was ours and was somebody else's for a while at least."""
     own_tags: dict[str, dict[str, str]] = field(default_factory=dict)
     """What our resources were tagged with before somebody changed it."""
+    switched_on: set[tuple[str, datetime]] = field(default_factory=set)
+    """Machines (lower case) that people started, and when."""
     their_meters: set[tuple[str, datetime]] = field(default_factory=set)
     """Resource and beginning of each interval that people opened by their own doing."""
 
@@ -142,6 +144,8 @@ class Portal:
             self.locks.clear()
         else:
             getattr(humans, act)(found.id)
+            if act == "start":
+                self.switched_on.add((found.key, self.now()))
 
     def _estrange(self, found: Resource) -> None:
         self.theirs.add(found.key)

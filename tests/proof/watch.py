@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -89,6 +90,8 @@ class Watch:
     intended: set[tuple[str, str, str]] = field(default_factory=set)
     looks: dict[tuple[str, str], tuple[int, dict[str, str]]] = field(default_factory=dict)
     """Life and path -> the event at which it last truly saw it, and the tags that it had."""
+    shown_at: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    """Path -> every instant at which it was truly seen, in order."""
     estranged: dict[str, int] = field(default_factory=dict)
     """Path -> the event at which somebody made it another's."""
     outdated: set[str] = field(default_factory=set)
@@ -260,6 +263,12 @@ class Watch:
         """Whether the app cannot know that these are at work: nobody has a token of what was begun there."""
         return all(not self.claims[target].begun for target in targets)
 
+    def was_shown(self, path: str, after: datetime, before: datetime) -> bool:
+        """Whether the app truly saw something between two instants."""
+        instants = self.shown_at[path]
+        position = bisect_right(instants, after)
+        return position < len(instants) and instants[position] < before
+
     def answered(self, sent: Sent, response: Response) -> None:
         """Check what Azure made of a request."""
         request = sent.request
@@ -269,6 +278,7 @@ class Watch:
             self._count_fault(request, response)
         if sent.verb == "look" and not response.injected:
             self.looks[sent.life, sent.target] = (self.events, sent.tags)
+            self.shown_at[sent.target].append(self.now())
         if sent.verb == "look" and response.injected and not response.dropped and response.status in (200, 404):
             self.outdated.add(sent.target)
         if response.status >= 400:
