@@ -50,7 +50,8 @@ class Calm:
         """Stop the faults, require convergence, check everything, take all down and check that nothing is left."""
         storm = self.storm
         storm.arm.clear_faults()
-        storm.portal.tidy({rows.name for rows in self.stacks() if rows.intent is not None})
+        living = [rows for rows in self.stacks() if rows.intent is not None]
+        storm.portal.tidy({(rows.name, box) for rows in living for box in ("", *rows.boxes) if not _is_over(rows, box)})
         storm.watch.note("the faults stop")
         storm.spawn(storm._often(144, lambda: storm.people.call("look", storm.people._nothing)))
         self.converged_after = await self._until("converge", self.troubles)
@@ -302,6 +303,10 @@ class Calm:
             if not least - HOURS_SLACK <= truth[place] <= most + HOURS_SLACK:
                 what = f"{place[0].rpartition('/providers/')[2]} {place[1]} by {quantum}/{start}"
                 self.storm.watch.violate("books", f"{what}: {truth[place]:.3f} h, booked {least:.3f} to {most:.3f}")
+
+
+def _is_over(rows: StackRows, box: str) -> bool:
+    return box in rows.boxes and rows.is_gone(box)
 
 
 def _place(interval: Interval) -> tuple[str, str]:

@@ -153,17 +153,19 @@ class Portal:
         self.their_meters.add((found.key, self.now()))
         self.watch.estranged[found.key] = self.watch.events
 
-    def tidy(self, living: Container[str]) -> None:
-        """Undo what would keep the app from its work for ever: locks, and what was taken from ``living`` stacks.
+    def tidy(self, living: Container[tuple[str, str]]) -> None:
+        """Undo what would keep the app from its work for ever: locks, and what was taken from the living.
 
-        What a stack has been taken down without is not given back to it.
+        ``living``: stack and box, or an empty name for what all boxes share. What was taken down without a part
+        does not get that back.
         """
         for target in sorted(self.locks):
             self.arm.humans.unlock(target)
         self.locks.clear()
         for key in sorted(self.theirs):
             found = self.arm.cloud.store.get(key)
-            if found is None or self.own_tags.get(key, {}).get("stack") not in living:
+            tags = self.own_tags.get(key, {})
+            if found is None or (tags.get("stack", ""), tags.get("box", "")) not in living:
                 continue
             self.arm.humans.retag(found.id, self.own_tags[key])
             self.watch.estranged.pop(key, None)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.proof.soak import lived_briefly, replay_command
+from tests.proof.soak import lived, replay_command
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = range(1, 13)
-CHUNKS = 4
+SEEDS = range(1, 41)
+CHUNKS = 8
 TRACE = "from tests.proof.storm import run; print(run({seed}, short=True)[0].trace)"
 
 
@@ -21,8 +21,8 @@ TRACE = "from tests.proof.storm import run; print(run({seed}, short=True)[0].tra
 def test_every_invariant_holds_at_every_event_and_all_comes_to_its_place(chunk: int) -> None:
     failed = []
     for seed in SEEDS[chunk::CHUNKS]:
-        outcome = lived_briefly(seed)
-        failed += [f"{replay_command(seed, short=True)}: {text}" for text in outcome.violations]
+        outcome = lived(seed)
+        failed += [f"{replay_command(seed)}: {text}" for text in outcome.violations]
         assert outcome.orphans == 0
     assert not failed, "\n".join(failed)
 
