@@ -178,8 +178,9 @@ class Lookout:
         turn.sessions += changes
 
     async def _ask_the_metric(self, turn: Turn, bastion_id: str) -> None:
-        """Ask the second witness. Operators are told once when both have been silent for a while."""
+        """Ask the second witness. Operators are told in the pass by which both have been silent for a while."""
         since_at = turn.status.sessions_failing_since_at or turn.now
+        silent_since_at = max(since_at, turn.status.counted_at or since_at)
         turn.status = replace(turn.status, sessions_failing_since_at=since_at)
         try:
             counts = await self.azure.counts(bastion_id, turn.now - METRIC_LOOKS_BACK, turn.now)
@@ -187,8 +188,9 @@ class Lookout:
             counts = ()
         turn.status, changes = saw_counts(turn.status, counts, turn.now)
         turn.sessions += changes
-        if turn.status.counted_at != turn.now and turn.now - since_at >= SILENCE_BORNE:
-            turn.tell_of_silence(since_at)
+        borne_until = silent_since_at + SILENCE_BORNE
+        if turn.status.counted_at != turn.now and (turn.before.passed_at or since_at) < borne_until <= turn.now:
+            turn.tell_of_silence(silent_since_at)
 
     async def _disconnect(self, turn: Turn, bastion_id: str) -> dict[str, str]:
         """End the sessions that people asked to end; gives them, each with why."""

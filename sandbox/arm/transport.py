@@ -58,9 +58,7 @@ class InProcessTransport(AsyncHttpTransport[Any, Any]):
     async def send(self, request: HttpRequest, **kwargs: Any) -> InProcessResponse:
         """Hand a request to the simulator; a dropped one raises what a broken connection raises."""
         stream = bool(kwargs.pop("stream", False))
-        await asyncio.sleep(0)
-        response = self._arm.handle(Request(request.method, request.url, dict(request.headers), _body(request)))
-        await asyncio.sleep(0)
+        response = await self.exchange(Request(request.method, request.url, dict(request.headers), _body(request)))
         if response.dropped == "before":
             raise ServiceRequestError("the connection could not be made")
         if response.dropped == "after":
@@ -69,6 +67,13 @@ class InProcessTransport(AsyncHttpTransport[Any, Any]):
         if not stream:
             await answer.read()
         return answer
+
+    async def exchange(self, request: Request) -> Response:
+        """Have the simulator answer, and give way to others before and after."""
+        await asyncio.sleep(0)
+        response = self._arm.handle(request)
+        await asyncio.sleep(0)
+        return response
 
 
 class InProcessResponse(AsyncHttpResponseImpl):

@@ -282,3 +282,19 @@ async def test_after_a_refusal_nothing_is_asked_of_azure_until_it_is_tried_again
     await world.pass_by(minutes=30)
     assert world.requests()[-1].startswith("PUT ")
     await world.until_phase(ALICES, "ready", hours=2)
+
+
+async def test_operators_are_told_once_when_neither_witness_tells_who_is_connected() -> None:
+    world = World()
+    await world.ask(schedule="always", hours=24)
+    await world.until_phase(ALICES, "ready")
+    world.connect(ALICES, minutes=600)
+    world.arm.faults.add("sessions-error", "getActiveSessions", times=None)
+    await world.pass_by(hours=2)
+    assert not await world.notices("alert")
+    world.arm.faults.add("server-error", "GET .*metrics", times=None)
+    await world.pass_by(minutes=25)
+    assert not await world.notices("alert")
+    await world.pass_by(hours=3)
+    (told,) = await world.notices("alert")
+    assert "nobody can tell who is connected" in str(told.values["text"])

@@ -6,22 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-
-from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+from typing import TYPE_CHECKING
 
 from lifecycle.faults import AzureFault, Conflict, Fault, Meaning
 from lifecycle.ports import Change, Queue, Remove, Replace, Row, Table
-from sandbox.arm.transport import InProcessResponse, InProcessTransport
-from sandbox.arm.wire import Request
+from sandbox.arm.transport import InProcessTransport
 from tests.proof.life import LIFE, Weather
 from tests.world.crash import Died
 from tests.world.tables import MemoryTables
 
 if TYPE_CHECKING:
-    from azure.core.rest import HttpRequest
-
     from sandbox.arm.arm import Arm
+    from sandbox.arm.wire import Request, Response
     from tests.proof.watch import Watch
 
 LONGEST_WAY_SECONDS = 15.0
@@ -127,9 +123,8 @@ class RoughTransport(InProcessTransport):
         self._weather = weather
         self._watch = watch
 
-    async def send(self, request: HttpRequest, **kwargs: Any) -> InProcessResponse:
-        """Hand a request to the simulator; a dropped one raises what a broken connection raises."""
-        stream = bool(kwargs.pop("stream", False))
+    async def exchange(self, request: Request) -> Response:
+        """Have the simulator answer, if the process lives to ask; whoever asked may not live to hear it."""
         life, weather = LIFE.get(), self._weather
         changes = request.method not in READS
         if changes:
@@ -139,22 +134,14 @@ class RoughTransport(InProcessTransport):
             weather.strike_dead(f"before {request.method}")
         else:
             await weather.wait()
-        asked = Request(request.method, request.url, dict(request.headers), _content(request))
-        sent = self._watch.sends(asked, life)
-        response = self._simulator.handle(asked)
+        sent = self._watch.sends(request, life)
+        response = self._simulator.handle(request)
         self._watch.answered(sent, response)
         if changes:
             weather.strike_dead(f"after {request.method}")
         await asyncio.sleep(0)
         await weather.go_on(life)
-        if response.dropped == "before":
-            raise ServiceRequestError("the connection could not be made")
-        if response.dropped == "after":
-            raise ServiceResponseError("the connection broke before an answer came")
-        answer = InProcessResponse(request, response)
-        if not stream:
-            await answer.read()
-        return answer
+        return response
 
     async def _be_under_way(self) -> None:
         drawn = self._weather.rng.random()
@@ -162,13 +149,3 @@ class RoughTransport(InProcessTransport):
             await asyncio.sleep(self._weather.rng.uniform(0.01, LONGEST_WAY_SECONDS))
         else:
             await asyncio.sleep(0)
-
-
-def _content(request: HttpRequest) -> bytes:
-    content = getattr(request, "content", None) or getattr(request, "body", None) or b""
-    if isinstance(content, str):
-        return content.encode()
-    if isinstance(content, bytes):
-        return content
-    read = getattr(content, "read", None)
-    return bytes(read()) if read is not None else b""
