@@ -191,7 +191,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the disk is left at Detach",
-        "lifecycle.blueprint:_machine",
+        "lifecycle.bodies:machine",
         '"deleteOption": "Delete",\n                "diskSizeGB"',
         '"deleteOption": "Detach",\n                "diskSizeGB"',
         scenarios.a_machine_deleted_in_the_portal,
@@ -199,7 +199,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the interface is left at Detach",
-        "lifecycle.blueprint:_machine",
+        "lifecycle.bodies:machine",
         '{"primary": True, "deleteOption": "Delete"}',
         '{"primary": True}',
         scenarios.a_machine_deleted_in_the_portal,
