@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import json
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,17 +52,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that start whole sandboxes on one worker: two at once would race for free ports.
 
     They come first, since they mostly wait: so there is something to do beside them.
-
-    Coverage is kept out of whole lives on virtual time and out of properties: they do the same a hundred times over,
-    thrice as long when watched, and what it reports is to be what tests of one thing cover.
     """
     for item in items:
-        lives = any(item.path.is_relative_to(folder) for folder in WHOLE_LIVES)
-        if lives or item.path.stem.endswith("_properties"):
-            item.add_marker(pytest.mark.no_cover)
         if item.get_closest_marker("sandbox"):
             item.add_marker(pytest.mark.xdist_group("sandbox"))
     items.sort(key=lambda item: item.get_closest_marker("sandbox") is None)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # inside of what starts coverage for a test
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Keep coverage out of whole lives on virtual time and out of properties.
+
+    They do the same a hundred times over, thrice as long when watched, and what is reported is to be what tests of
+    one thing cover. The mark ``no_cover`` is not enough: in a worker of xdist a second collector goes on watching.
+    """
+    lives = any(item.path.is_relative_to(folder) for folder in WHOLE_LIVES)
+    watcher = sys.gettrace()
+    if lives or item.path.stem.endswith("_properties"):
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(watcher)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

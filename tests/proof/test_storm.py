@@ -12,7 +12,7 @@ from tests.proof.soak import lived, replay_command
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = range(1, 41)
-CHUNKS = 8
+CHUNKS = 20
 TRACE = "from tests.proof.storm import run; print(run({seed}, short=True)[0].trace)"
 
 
