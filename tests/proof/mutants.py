@@ -23,7 +23,7 @@ from types import FunctionType
 from typing import Any
 
 from tests.proof import scenarios
-from tests.proof.scenarios import Broken
+from tests.proof.stage import Broken
 
 LONGEST_SCENE = 120
 """Real seconds after which a scene under a mutant is given up; that is no kill."""
@@ -457,6 +457,22 @@ MUTANTS: tuple[Mutant, ...] = (
         "if _room(rows) < -99:",
         scenarios.a_stack_that_fills_up,
         "no stack has more boxes than it may",
+    ),
+    Mutant(
+        "a pass answers what it leaves to be done at once",
+        "lifecycle.sweeps:_is_answered",
+        "entry.at < passed_at",
+        "entry.at <= passed_at",
+        scenarios.a_life_by_sweeps_alone,
+        "a lost message costs a sweep and no more",
+    ),
+    Mutant(
+        "a machine that failed is billed for sure",
+        "lifecycle.observation:_may_have_stopped_billing",
+        "return sight.power",
+        "return False and sight.power",
+        scenarios.a_machine_that_fails,
+        "the truth lies inside the books",
     ),
     Mutant(
         "Retry-After is slept out inside",
