@@ -277,7 +277,7 @@ async def chores_poison(msg: func.QueueMessage) -> None:
 
 
 @app.timer_trigger("timer", schedule="0 */5 * * * *", run_on_startup=False)
-async def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the binding's name
+async def sweep(timer: func.TimerRequest) -> None:
     """Ring for whatever is due."""
     await house.sweeps.sweep()
     await house.sweeps.fold()
@@ -285,7 +285,7 @@ async def sweep(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the bindin
 
 
 @app.timer_trigger("timer", schedule=house.settings.nightly, run_on_startup=False)
-async def nightly(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the binding's name
+async def nightly(timer: func.TimerRequest) -> None:
     """Keep the house clean."""
     await house.sweeps.nightly()
     await house.bell.ring(Queue.CHORES, Chore.ORPHANS)
@@ -293,6 +293,6 @@ async def nightly(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the bind
 
 
 @app.timer_trigger("timer", schedule="0 23 3 * * *", run_on_startup=False)
-async def refresh_prices(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- the binding's name
+async def refresh_prices(timer: func.TimerRequest) -> None:
     """Have the price list read."""
     await house.bell.ring(Queue.CHORES, Chore.PRICES)

@@ -66,7 +66,7 @@ def budgets_of(text: str) -> tuple[Budget, ...]:
     """Read ``{"team/platform": {"usd": 500, "warnAt": [80, 100], "stop": true}}``. Raises ValueError."""
     said = json.loads(text)
     if not isinstance(said, dict):
-        raise ValueError("must be an object")  # noqa: TRY004 -- one kind of error for all rules
+        raise ValueError("must be an object")
     return tuple(_budget(key, each) for key, each in sorted(said.items()))
 
 
@@ -78,7 +78,7 @@ def _budget(key: str, said: object) -> Budget:
     if isinstance(usd, bool) or not isinstance(usd, int | float) or not 0 < usd <= LARGEST_USD:
         raise ValueError(f"usd of {key} must be an amount above 0")
     if not isinstance(stop, bool) or not isinstance(warn_at, list):
-        raise ValueError(f"stop of {key} must be true or false, warnAt a list")  # noqa: TRY004 -- as above
+        raise ValueError(f"stop of {key} must be true or false, warnAt a list")
     if not all(isinstance(at, int) and not isinstance(at, bool) and 0 < at <= MOST_PERCENT for at in warn_at):
         raise ValueError(f"warnAt of {key} must hold per cents from 1 to {MOST_PERCENT}")
     return Budget(scope, name, Decimal(str(usd)), tuple(sorted(set(warn_at))), stop)

@@ -197,7 +197,7 @@ def _trouble(status: int, message: str) -> Response:
 def _number(body: Json, name: str) -> float:
     value = body.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} is a number, not {json.dumps(value)}")  # noqa: TRY004 - bad input, answered 400
+        raise ValueError(f"{name} is a number, not {json.dumps(value)}")
     return float(value)
 
 

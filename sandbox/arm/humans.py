@@ -98,7 +98,7 @@ class Humans:
         machine = self._found(target)
         kind = self._kinds[machine.kind]
         if not isinstance(kind, VirtualMachines):
-            raise ValueError(f"{target} is no machine")  # noqa: TRY004 - a wrong id, not a wrong type
+            raise ValueError(f"{target} is no machine")
         kind.switch_power(machine, action, self._request("POST", target, {}))
         self._finish(target)
 
