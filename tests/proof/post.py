@@ -36,7 +36,8 @@ class Post:
     functions: dict[str, Callable[[str], Awaitable[None]]]
     worker: Callable[[], Life | None]
     under_way: int = 0
-    failed: dict[str, int] = field(default_factory=dict)
+    at_work: dict[asyncio.Task[None], None] = field(default_factory=dict)
+    """The invocations that have not ended, in the order in which they began."""
 
     def send(self, queue: Queue, name: str, after: timedelta) -> None:
         """Take a message; it shows when its delay is over, if it ever does."""
@@ -66,7 +67,8 @@ class Post:
             self._show(queue, name, 20.0, tries)
             return
         self.watch.note(f"deliver {queue} {name[:60]} to {worker.name} ({tries})")
-        self.loop.create_task(self._invoke(worker, queue, name, tries))
+        task = self.loop.create_task(self._invoke(worker, queue, name, tries))
+        self.at_work[task] = None
 
     async def _invoke(self, worker: Life, queue: str, name: str, tries: int) -> None:
         LIFE.set(worker)
@@ -79,6 +81,10 @@ class Post:
         except Exception as bug:  # noqa: BLE001 -- whatever else escapes is a bug, and is to be told
             self.watch.violate("bug", f"{queue} {name[:60]}: {type(bug).__name__}: {bug} {_where(bug)}")
             self._fail(queue, name, tries)
+        finally:
+            task = asyncio.current_task()
+            assert task is not None  # it is a task that runs this
+            del self.at_work[task]
 
     def _fail(self, queue: str, name: str, tries: int) -> None:
         """Let a message show again after a failure; after the fifth it goes to the poison queue."""

@@ -84,7 +84,8 @@ class Storm:
     kept: int = 0
     lives: list[Life] = field(default_factory=list)
     reborn_at: dict[str, float] = field(default_factory=dict)
-    background: set[asyncio.Task[Any]] = field(default_factory=set)
+    background: dict[asyncio.Task[Any], None] = field(default_factory=dict)
+    """What runs beside the rest, in the order in which it began."""
 
     def __post_init__(self) -> None:
         draw = self.draw
@@ -181,11 +182,11 @@ class Storm:
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Run something beside the rest; whatever it raises is a bug of the storm or the app."""
         task = self.loop.create_task(coroutine)
-        self.background.add(task)
+        self.background[task] = None
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self.background.discard(task)
+        del self.background[task]
         if not task.cancelled() and task.exception() is not None:
             self._stray(self.loop, {"message": "background", "exception": task.exception()})
 
@@ -312,7 +313,7 @@ class Storm:
         await asyncio.gather(*chaos, return_exceptions=True)
         self.weather.raging = False
         await calm.settle()
-        left = list(self.background)
+        left = [*self.background, *self.post.at_work]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
