@@ -11,7 +11,6 @@ from lifecycle.estate import Estate, guest_of
 from lifecycle.model import (
     Active,
     Activity,
-    Block,
     BoxIntent,
     BoxStatus,
     Count,
@@ -121,7 +120,7 @@ def saw_parts(
         for key in running - there.keys():
             if not meters[key].seen and _machine_of(part) in in_flight:
                 continue
-            changes.append(_ended(part, meters.pop(key), status.blocks.get(_machine_of(part)), now))
+            changes.append(_ended(part, meters.pop(key), now))
         for key, meter in there.items():
             before = meters.get(key)
             meters[key] = _seen_again(before, sight, now) or OpenMeter(
@@ -206,13 +205,12 @@ def _is_unfinished(sight: Seen) -> bool:
     return sight.sighting is Sighting.BUSY and not sight.going
 
 
-def _ended(part: str, meter: OpenMeter, block: Block | None, now: datetime) -> MeterChange:
-    """Close a meter. What was never seen, and not accepted or refused for good, never was: it ends as it began.
+def _ended(part: str, meter: OpenMeter, now: datetime) -> MeterChange:
+    """Close a meter. What was never accepted nor seen never was: it ends as it began.
 
-    What was accepted and is gone before anybody saw it may have billed all the while.
+    What was accepted and came to nothing, or is gone before anybody saw it, may have billed all the while.
     """
-    refused = block is not None and block.takes_down
-    if not meter.seen and (meter.there_at is None or refused):
+    if not meter.seen and meter.there_at is None:
         return MeterChange(part, meter, meter.claimed_at, meter.claimed_at)
     return MeterChange(part, meter, meter.last_seen_at, now)
 

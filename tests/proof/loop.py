@@ -87,6 +87,10 @@ class SeededLoop(asyncio.BaseEventLoop):
                 return
             raise Stalled(f"at {self.now()}")
         self._microseconds = max(self._microseconds, ceil(timers[0].when() * _MICROSECONDS))
+        if (
+            self.time() < timers[0].when()
+        ):  # the product was rounded down: whoever waits for that instant waits for ever
+            self._microseconds += 1
         if self._microseconds >= self._collect_at:
             self._collect_at = self._microseconds + int(GC_EVERY / timedelta(microseconds=1))
             gc.collect(1)

@@ -122,11 +122,13 @@ def test_what_was_never_accepted_and_is_not_there_never_was() -> None:
     assert status.meters == {}
 
 
-def test_what_was_accepted_and_then_refused_for_good_never_was() -> None:
-    status, _ = was_accepted(claimed(BASTION), BASTION, at("11:51"))
-    refused = Block(Verb.PUT, "SkuNotAvailable", "", 1, at("13:00"), shown=True, takes_down=True)
-    _, (change,) = saw_parts(replace(status, blocks={BASTION: refused}), gone(BASTION), [], NOON)
-    assert change.closed_absent_at == at("11:50")
+def test_a_start_that_azure_took_and_then_failed_for_good_may_have_billed_until_it_was_seen_off_again() -> None:
+    off = replace(gone(VM.key)[VM.key], sighting=Sighting.SOUND, power=Power.DEALLOCATED)
+    status, _ = may_bill(StackStatus(parts={VM.key: off}), [VM], {VM.key: VM}, at("11:50"))
+    status, _ = was_accepted(status, VM.key, at("11:51"))
+    refused = Block(Verb.START, "AllocationFailed", "", 1, at("13:00"), shown=True, takes_down=True)
+    _, (change,) = saw_parts(replace(status, blocks={VM.key: refused}), {VM.key: off}, [], NOON)
+    assert (change.closed_seen_at, change.closed_absent_at) == (at("11:50"), NOON)
 
 
 def test_what_was_accepted_and_is_gone_before_anybody_saw_it_may_have_billed_until_then() -> None:
