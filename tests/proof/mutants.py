@@ -29,6 +29,9 @@ LONGEST_SCENE = 120
 """Real seconds after which a scene under a mutant is given up; that is no kill."""
 
 
+Scene = Callable[[], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """A wrong design: in ``where`` (module:function) ``right`` is said as ``wrong``."""
@@ -37,7 +40,7 @@ class Mutant:
     where: str
     right: str
     wrong: str
-    scene: Callable[[], Awaitable[None]]
+    scene: Scene
     check: str
     """The check of the scene that must notice it."""
 
@@ -86,7 +89,7 @@ def unnoticed(mutant: Mutant) -> str:
     return f"{type(trouble).__name__}: {trouble}" if trouble else "nothing noticed it"
 
 
-def played(scene: Callable[[], Awaitable[None]]) -> BaseException | None:
+def played(scene: Scene) -> BaseException | None:
     """Play a scene; gives what went wrong in it."""
     logging.disable(logging.CRITICAL)
     try:
@@ -98,14 +101,8 @@ def played(scene: Callable[[], Awaitable[None]]) -> BaseException | None:
     return None
 
 
-async def _awaited(scene: Callable[[], Awaitable[None]]) -> None:
+async def _awaited(scene: Scene) -> None:
     await scene()
-
-
-def run_all() -> tuple[int, int, list[str]]:
-    """Plant every mutant: how many were killed, how many planted, and the names of those that survived."""
-    survivors = [mutant.name for mutant in MUTANTS if unnoticed(mutant)]
-    return len(MUTANTS) - len(survivors), len(MUTANTS), survivors
 
 
 MUTANTS: tuple[Mutant, ...] = (

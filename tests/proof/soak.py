@@ -1,4 +1,4 @@
-"""Lives through many seeds on all cores, then through whatever other proofs there are, and writes what came of it.
+"""Lives through many seeds on all cores, with the other proofs beside them, and writes what came of it all.
 
 ``python -m tests.proof.soak --seeds 1000`` (``make soak SEEDS=1000``); ``--seed N`` replays one and shows its end.
 Exit code 1 unless there are no violations, no orphans, and every planted bug was found.
@@ -16,14 +16,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-from tests.proof.parts import PARTS, PartResult
+from tests.proof import parts
+from tests.proof.parts import Part, PartResult
 from tests.proof.storm import Outcome, run
 
 FEW_SEEDS = 50
-"""With fewer, the other proofs are left out: somebody wants an answer soon."""
+"""With fewer, most of the other proofs are left out: somebody wants an answer soon."""
+POLITE = 10
+"""How much what runs on virtual time gives way to real processes, which have deadlines: as ``nice`` does."""
 TAIL = 60
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- soak -->", "<!-- /soak -->"
@@ -111,11 +115,6 @@ def replay_command(seed: int, *, short: bool = False) -> str:
     return f".venv/bin/python -m tests.proof.soak --seed {seed}{' --short' if short else ''}"
 
 
-def lived_briefly(seed: int) -> Outcome:
-    """Live through a day of a seed, see ``lived``."""
-    return lived(seed, short=True)
-
-
 def lived(seed: int, *, short: bool = False) -> Outcome:
     """Live through a seed in a process of a pool; a seed that breaks off is a violation like any other."""
     try:
@@ -129,38 +128,65 @@ def lived(seed: int, *, short: bool = False) -> Outcome:
     return outcome
 
 
-def live_through(seeds: Iterable[int], workers: int, tell: Callable[[str], None], *, short: bool = False) -> Sum:
-    """Live through seeds on so many cores, and tell of each that failed how to replay it."""
-    total = Sum()
-    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=50) as pool:
-        for outcome in pool.imap_unordered(lived_briefly if short else lived, seeds):
-            total.add(outcome)
-            if outcome.violations:
-                tell(f"seed {outcome.seed} failed; replay it: {replay_command(outcome.seed, short=short)}")
-                for text in outcome.violations[:5]:
-                    tell(f"    {text[:400]}")
-            if total.seeds % 50 == 0:
-                tell(f"{total.seeds} seeds, {len(total.violations)} violations")
-    return total
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A share of a proof, or a seed where ``proof`` is empty, to be had in a process of a pool."""
+
+    proof: str
+    work: Callable[[], Outcome | PartResult]
 
 
-def other_parts(*, few: bool, tell: Callable[[str], None]) -> dict[str, PartResult]:
-    """Call the other proofs, and say plainly which are left out."""
-    results = {}
-    for part in PARTS:
-        if few:
-            tell(f"{part.name}: left out, since fewer than {FEW_SEEDS} seeds were asked for")
-            continue
-        results[part.name] = part.prove(tell)
-        tell(f"{part.name}: {results[part.name].summary}")
-    return results
+def done(job: Job) -> tuple[str, Outcome | PartResult]:
+    """Do a job, and say whose it was."""
+    return job.proof, job.work()
 
 
-def last_line(total: Sum, parts: dict[str, PartResult]) -> str:
+@dataclass
+class Soak:
+    """All of it: the seeds' outcomes together, and the other proofs' by name."""
+
+    tell: Callable[[str], None]
+    short: bool = False
+    total: Sum = field(default_factory=Sum)
+    proofs: dict[str, PartResult] = field(default_factory=dict)
+
+    def go(self, seeds: Iterable[int], others: Iterable[Part], workers: int) -> None:
+        """Live through seeds and shares of other proofs on so many cores, and beside them what only waits."""
+        virtual = [job for part in others if not part.real for job in _jobs(part)]
+        virtual += [Job("", partial(lived, seed, short=self.short)) for seed in seeds]
+        real = [job for part in others if part.real for job in _jobs(part)]
+        spawn = multiprocessing.get_context("spawn")
+        with spawn.Pool(workers, os.nice, (POLITE,), maxtasksperchild=50) as pool, spawn.Pool(1) as waiting:
+            waited = waiting.map_async(done, real, chunksize=1)
+            for name, result in pool.imap_unordered(done, virtual):
+                self._take_in(name, result)
+            for name, result in waited.get():
+                self._take_in(name, result)
+        for name, proof in self.proofs.items():
+            self.tell(f"{name}: {proof.told()}")
+
+    def _take_in(self, name: str, result: Outcome | PartResult) -> None:
+        if isinstance(result, PartResult):
+            self.proofs[name] = self.proofs.get(name, PartResult()) + result
+            return
+        self.total.add(result)
+        if result.violations:
+            self.tell(f"seed {result.seed} failed; replay it: {replay_command(result.seed, short=self.short)}")
+            for text in result.violations[:5]:
+                self.tell(f"    {text[:400]}")
+        if self.total.seeds % 50 == 0:
+            self.tell(f"{self.total.seeds} seeds, {len(self.total.violations)} violations")
+
+
+def _jobs(part: Part) -> list[Job]:
+    return [Job(part.name, partial(parts.cautiously, share, _tell)) for share in part.shares]
+
+
+def last_line(total: Sum, proofs: dict[str, PartResult]) -> str:
     """Say it all in one line."""
-    killed = sum(each.mutants_killed for each in parts.values())
-    planted = sum(each.mutants_planted for each in parts.values())
-    violations = len(total.violations) + sum(each.violations for each in parts.values())
+    killed = sum(each.mutants_killed for each in proofs.values())
+    planted = sum(each.mutants_planted for each in proofs.values())
+    violations = len(total.violations) + sum(each.violations for each in proofs.values())
     return (
         f"soak: seeds={total.seeds} stack_days={total.stack_days} events={total.events}"
         f" faults={sum(total.faults.values())} crashes={sum(total.crashes.values())} violations={violations}"
@@ -168,19 +194,19 @@ def last_line(total: Sum, parts: dict[str, PartResult]) -> str:
     )
 
 
-def held(total: Sum, parts: dict[str, PartResult]) -> bool:
+def held(total: Sum, proofs: dict[str, PartResult]) -> bool:
     """Whether nothing was violated, nothing was left, and every planted bug was found."""
-    killed = sum(each.mutants_killed for each in parts.values())
-    planted = sum(each.mutants_planted for each in parts.values())
-    others = sum(each.violations for each in parts.values())
+    killed = sum(each.mutants_killed for each in proofs.values())
+    planted = sum(each.mutants_planted for each in proofs.values())
+    others = sum(each.violations for each in proofs.values())
     return not total.violations and not total.orphans and not others and killed == planted
 
 
-def table(total: Sum, parts: dict[str, PartResult], seed_from: int, took_seconds: float) -> str:
+def table(total: Sum, proofs: dict[str, PartResult], seed_from: int, took_seconds: float) -> str:
     """Write the table of the report, from a run that happened."""
-    kills = sum(each.kills for each in parts.values())
-    killed = sum(each.mutants_killed for each in parts.values())
-    planted = sum(each.mutants_planted for each in parts.values())
+    kills = sum(each.kills for each in proofs.values())
+    killed = sum(each.mutants_killed for each in proofs.values())
+    planted = sum(each.mutants_planted for each in proofs.values())
     rows = [
         ("commit", _commit()),
         ("date", f"{datetime.now(UTC):%Y-%m-%d}"),
@@ -190,7 +216,7 @@ def table(total: Sum, parts: dict[str, PartResult], seed_from: int, took_seconds
         ("mutations of Azure", f"{total.mutations}"),
         ("faults", f"{sum(total.faults.values())}"),
         ("processes that died", f"{sum(total.crashes.values())}"),
-        ("violations", f"{len(total.violations) + sum(each.violations for each in parts.values())}"),
+        ("violations", f"{len(total.violations) + sum(each.violations for each in proofs.values())}"),
         ("mutants killed / planted", f"{killed}/{planted}" if planted else "not part of this run"),
         ("longest convergence", f"{total.longest}"),
         ("real processes killed and survived", f"{kills}" if kills else "not part of this run"),
@@ -263,14 +289,18 @@ def main(arguments: list[str]) -> int:
     if asked.seed is not None:
         return 0 if replay(asked.seed, _tell, short=asked.short) else 1
     began = perf_counter()
-    total = live_through(range(asked.seed_from, asked.seed_from + asked.seeds), asked.workers, _tell, short=asked.short)
-    parts = other_parts(few=asked.seeds < FEW_SEEDS, tell=_tell)
-    text = table(total, parts, asked.seed_from, perf_counter() - began)
-    if not asked.no_report and asked.seeds >= FEW_SEEDS:
+    few = asked.seeds < FEW_SEEDS
+    if few:
+        left_out = ", ".join(sorted({part.name for part in parts.EVERY} - {part.name for part in parts.QUICK}))
+        _tell(f"fewer than {FEW_SEEDS} seeds: {left_out} and the slower mutants are left out")
+    soak = Soak(_tell, asked.short)
+    soak.go(range(asked.seed_from, asked.seed_from + asked.seeds), parts.QUICK if few else parts.EVERY, asked.workers)
+    text = table(soak.total, soak.proofs, asked.seed_from, perf_counter() - began)
+    if not asked.no_report and not few:
         write_report(text)
     _tell(text)
-    _tell(last_line(total, parts))
-    return 0 if held(total, parts) else 1
+    _tell(last_line(soak.total, soak.proofs))
+    return 0 if held(soak.total, soak.proofs) else 1
 
 
 def _tell(line: str) -> None:
