@@ -51,6 +51,8 @@ SPELLS = (
     "sessions-none",
 )
 CODES = tuple(sorted(STATUSES))
+CODES_A_SPELL = 2
+"""What Azure refuses on a bad day it refuses with more than one code."""
 LONGEST_SPELL_MINUTES = 240.0
 """A fault that is to hit once, and has found nothing to hit by then, is over."""
 
@@ -80,14 +82,16 @@ class Portal:
         rng = self.rng
         kind = rng.choice(SPELLS)
         match = rng.choice(("", "", "bastionHosts", "virtualMachines", "Microsoft.Network", "operation"))
+        kinds = [kind]
         if kind in ("refuse", "late-failed", "late-canceled"):
-            kind, match = f"{kind}:{rng.choice(CODES)}", MUTATIONS
+            kinds, match = [f"{kind}:{code}" for code in rng.sample(CODES, CODES_A_SPELL)], MUTATIONS
         once = rng.random() < 0.6
         times = rng.choice((1, 1, 2, 4)) if once else None
         minutes = LONGEST_SPELL_MINUTES if once else rng.choice((2.0, 10.0, 40.0))
         probability = 1.0 if once else rng.choice((0.2, 0.5, 1.0))
-        self.arm.faults.add(kind, match, times, probability, minutes)
-        self.watch.struck(f"spell {kind.partition(':')[0]}", match)
+        for each in kinds:
+            self.arm.faults.add(each, match, times, probability, minutes)
+        self.watch.struck(f"spell {kind}", match)
 
     def meddle(self) -> None:
         """Do one thing that people do in the portal."""
