@@ -23,7 +23,6 @@ from lifecycle.observation import (
     own_sessions,
     saw_counts,
     saw_no_door,
-    saw_parts,
     saw_sessions,
     still_at_work,
 )
@@ -140,15 +139,14 @@ class Lookout:
             turn.block(AZURE, Verb.PUT, silence.fault)
             turn.look_again_at.append(turn.status.blocks[AZURE].retry_at)
             return
-        claims = [*turn.operations.values(), *turn.forgotten.values()]
-        status, meters = saw_parts(turn.status, seen, claims, turn.now, turn.operations.keys())
-        blocks = {part: block for part, block in status.blocks.items() if part != AZURE}
-        looked_at = turn.now if everything else status.looked_at
+        before = turn.status.parts
+        turn.saw(seen)
+        blocks = {part: block for part, block in turn.status.blocks.items() if part != AZURE}
+        looked_at = turn.now if everything else turn.status.looked_at
         blueprint = {part.key: part for part in parts}
-        status = with_drifts(status, turn.status.parts, blueprint, seen.keys(), turn.now)
+        status = with_drifts(turn.status, before, blueprint, seen.keys(), turn.now)
         turn.entries += [_by_hands(part) for part in status.parts.values() if part.by_hand_at == turn.now]
         turn.status = replace(status, blocks=blocks, looked_at=looked_at, hub=turn.borrowed or status.hub)
-        turn.meters += meters
 
     async def _look_inside(self, turn: Turn) -> None:
         """Read who is connected, and end the sessions that people asked to end."""

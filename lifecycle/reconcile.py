@@ -278,7 +278,7 @@ class Reconciler:
             refusal = guard(begin, seen, turn.status.parts.get(part.key))
             if refusal:
                 turn.end(operation, "refused", refusal)
-                turn.status = replace(turn.status, parts={**turn.status.parts, part.key: seen})
+                turn.saw({part.key: seen})
                 return
             accepted = await self._send(begin, operation, actual)
         except Overdue:

@@ -12,10 +12,10 @@ from lifecycle.blueprint import HUB
 from lifecycle.decision import Case, Decision, decide
 from lifecycle.estate import Estate
 from lifecycle.faults import ALERTS, TAKES_DOWN_WHAT_BILLS, Fault
-from lifecycle.model import Block, BoxIntent, HubSeen, Need, Operation, Policy, StackIntent, StackStatus, Verb
+from lifecycle.model import Block, BoxIntent, HubSeen, Need, Operation, Policy, Seen, StackIntent, StackStatus, Verb
 from lifecycle.neighbours import hub_of
 from lifecycle.notices import Notice
-from lifecycle.observation import MeterChange, SessionChange
+from lifecycle.observation import MeterChange, SessionChange, saw_parts
 from lifecycle.rows import StackRows, Stored
 from lifecycle.schedule import Schedule
 from lifecycle.timetable import PARTITION, Reading
@@ -91,6 +91,12 @@ class Turn:
                 needs=self.needs,
             )
         )
+
+    def saw(self, seen: Mapping[str, Seen]) -> None:
+        """Take in what was just seen of some parts, meters included."""
+        claims = (*self.operations.values(), *self.forgotten.values())
+        self.status, meters = saw_parts(self.status, seen, claims, self.now, self.operations.keys())
+        self.meters += meters
 
     def keep(self, operation: Operation, wait: timedelta, silences: int = 0) -> None:
         """Go on with an operation, and ask it again after ``wait``."""

@@ -101,6 +101,19 @@ async def test_a_machine_stopped_in_the_portal_is_seen_and_metered_as_azure_bill
     await _check(world)
 
 
+async def test_a_disk_that_went_with_its_machine_stops_billing_though_azure_forgot_the_operation() -> None:
+    world = World()
+    where = await world.ask(hours=10, schedule="always")
+    await world.until_phase(where, "ready")
+    await world.until_phase(await world.ask(OPERATOR, name="bob", hours=10, schedule="always"), "ready")
+    world.arm.faults.add("operation-expired", "GET .*compute/locations/.*operations", times=None, minutes=120)
+    await world.commands.retire(ALICE, where, "", match=None)
+    await world.until_phase(where, "gone")
+    await world.pass_by(hours=5)
+    assert not [name for name in world.resources() if "alice" in name]
+    await _check(world)
+
+
 def _vm(world: World) -> str:
     return str(world.resources()["virtualMachines/jb-main_alice-vm"]["id"])
 
