@@ -26,6 +26,7 @@ from lifecycle.observation import (
     saw_sessions,
     still_at_work,
 )
+from lifecycle.plan import look_at_work_at
 from lifecycle.ports import Azure, Body, Remove, Table, Tables
 from lifecycle.rows import DISCONNECT
 from lifecycle.sightings import digest_of, sight, sight_child
@@ -87,7 +88,8 @@ class Lookout:
         Who is connected decides what is wanted; where that changes a part's blueprint, it is looked at once more.
         """
         parts = list(turn.decide().parts.values())
-        wanted = parts if self._all_is_due(turn) else [part for part in parts if _is_unclear(turn.status, part)]
+        unclear = [part for part in parts if _is_unclear(turn.status, part, turn.now)]
+        wanted = parts if self._all_is_due(turn) else unclear
         if wanted:
             await self._look_at(turn, wanted, everything=len(wanted) == len(parts))
         await self._look_inside(turn)
@@ -216,9 +218,11 @@ def _by_hands(machine: Seen) -> Entry:
     return Entry("somebody", act, machine.arm_id, "seen by look", "not by this app: the portal, or Azure itself", mark)
 
 
-def _is_unclear(status: StackStatus, part: Part) -> bool:
+def _is_unclear(status: StackStatus, part: Part, now: datetime) -> bool:
     seen = status.parts.get(part.key)
-    return seen is None or seen.sighting in (Sighting.UNSEEN, Sighting.BUSY)
+    if seen is not None and seen.sighting is Sighting.BUSY:
+        return look_at_work_at(seen, now) <= now + EARLY
+    return seen is None or seen.sighting is Sighting.UNSEEN
 
 
 def _is_outdated(status: StackStatus, part: Part) -> bool:

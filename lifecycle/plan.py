@@ -123,7 +123,7 @@ def _next(scene: Scene, part: Part) -> Step | None:  # noqa: PLR0911 -- one answ
         case _ if part.borrowed:
             return _await(scene, part, seen)
         case Sighting.BUSY:
-            return Wait(part.key, "Azure is still at it", scene.now + _work_wait(seen, scene.now))
+            return Wait(part.key, "Azure is still at it", look_at_work_at(seen, scene.now))
         case Sighting.FOREIGN:
             if part.want is Want.PRESENT:
                 return Wait(part.key, "something with this name exists that is not ours")
@@ -136,10 +136,14 @@ def _next(scene: Scene, part: Part) -> Step | None:  # noqa: PLR0911 -- one answ
             return _mend(scene, part, seen)
 
 
-def _work_wait(seen: Seen, now: datetime) -> timedelta:
-    """Wait a tenth as long as it has taken so far: what Azure has been at for a day ends in no hurry."""
-    so_far = now - (seen.busy_since_at or now)
-    return min(LONGEST_WORK_WAIT, max(FOREIGN_WORK_WAIT, so_far / 10))
+def look_at_work_at(seen: Seen, now: datetime) -> datetime:
+    """Say when to look at a part again that Azure is at work on: after a tenth of the time that has gone into it.
+
+    What Azure has been at for a day ends in no hurry.
+    """
+    seen_at = seen.seen_at or now
+    so_far = seen_at - (seen.busy_since_at or seen_at)
+    return seen_at + min(LONGEST_WORK_WAIT, max(FOREIGN_WORK_WAIT, so_far / 10))
 
 
 def _await(scene: Scene, part: Part, seen: Seen) -> Step | None:

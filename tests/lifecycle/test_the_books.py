@@ -114,6 +114,21 @@ async def test_a_disk_that_went_with_its_machine_stops_billing_though_azure_forg
     await _check(world)
 
 
+async def test_a_machine_started_by_hand_just_before_its_end_is_on_the_books() -> None:
+    world = World()
+    where = await world.ask(hours=5, schedule="always")
+    await world.until_phase(where, "ready")
+    await world.commands.park(ALICE, where, "", match=None)
+    await world.until_phase(where, "parked")
+    await world.pass_until(world.start + timedelta(hours=4, minutes=50))
+    world.arm.humans.start(_vm(world))
+    await world.until_phase(where, "gone", hours=3)
+    await world.pass_by(hours=2)
+    await _check(world, slack_hours=1.0)
+    ended = [row async for row in world.tables.scan(Table.AUDIT) if row.values.get("outcome") == "refused"]
+    assert [row.values["reason"] for row in ended] == ["what it bills has changed since it was looked at"]
+
+
 def _vm(world: World) -> str:
     return str(world.resources()["virtualMachines/jb-main_alice-vm"]["id"])
 

@@ -181,7 +181,7 @@ def _rates(rng: Random, roughness: float) -> Rates:
         garbage_per_day=some(4),
         timer_missed=some(0.4),
         timer_doubled=some(0.2),
-        spells_per_day=some(15),
+        spells_per_day=some(10),
         humans_per_day=some(0.8),
         words_per_day=rng.uniform(0.2, 1.0),
         visits_per_day=rng.uniform(0.2, 1.0),
