@@ -30,7 +30,7 @@ from lifecycle.plan import look_at_work_at
 from lifecycle.ports import Azure, Body, Remove, Table, Tables
 from lifecycle.rows import DISCONNECT
 from lifecycle.sightings import digest_of, sight, sight_child
-from lifecycle.turn import AZURE, Turn
+from lifecycle.turn import AZURE, BEGINS_A_METER, Turn
 
 POLL_EVERY = timedelta(seconds=15)
 """Our own pause between polls where Azure asks for none; after ten minutes a fortieth of its time so far."""
@@ -56,8 +56,10 @@ class Lookout:
     async def _poll_one(self, turn: Turn, operation: Operation) -> None:
         """Ask once how an operation goes. A token is a hint: in any trouble the look tells the truth."""
         if operation.token is None:
+            turn.unheard(operation)
             turn.end(operation, "seen by look", "its worker was lost after the claim")
             return
+        turn.accepted(operation, turn.now)  # a worker that died right after it stored the token told the books nothing
         if turn.now - operation.claimed_at > LONGEST_OPERATION:
             turn.end(operation, "seen by look", "it ran longer than any such operation does")
             return
@@ -71,7 +73,7 @@ class Lookout:
             turn.keep(operation, silence.fault.wait(silences), silences)
             return
         if progress.running:
-            if operation.verb in (Verb.PUT, Verb.START):
+            if operation.verb in BEGINS_A_METER:
                 turn.status = still_at_work(turn.status, operation, turn.now)
             turn.keep(operation, max(progress.wait or POLL_EVERY, (turn.now - operation.claimed_at) / 40))
         elif progress.fault is None:

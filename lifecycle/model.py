@@ -256,6 +256,8 @@ class OpenMeter:
     busy_at: datetime | None = None
     seen: bool = True
     """False from the claim to the first sighting: it may come to nothing, and then it never was."""
+    unsure: bool = False
+    """Whether the request was sent, or may have been, and nobody heard what Azure said to it."""
 
 
 @dataclass(frozen=True, slots=True)

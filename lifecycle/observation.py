@@ -96,6 +96,16 @@ def was_accepted(status: StackStatus, part: str, at: datetime) -> tuple[StackSta
     return replace(status, meters=meters), tuple(changes)
 
 
+def may_have_been_accepted(status: StackStatus, part: str) -> StackStatus:
+    """Note that nobody knows whether Azure took the request on which a part would have begun to bill."""
+    unsure = {
+        key: replace(meter, unsure=True)
+        for key, meter in status.meters.items()
+        if not meter.seen and part == key.partition("|")[0]
+    }
+    return replace(status, meters={**status.meters, **unsure})
+
+
 def _machine_of(part: str) -> str:
     """Name the machine that a disk is born with."""
     return part.replace("disk!", "vm!") if part.startswith("disk!") else part
@@ -110,15 +120,19 @@ def saw_parts(
 ) -> tuple[StackStatus, tuple[MeterChange, ...]]:
     """Take in a look at some parts. Meters follow the facts; a claim tells since when a part may have billed.
 
-    ``in_flight`` are the parts on which Azure is still at work: what is not there yet may still come.
+    ``in_flight`` are the parts with an operation under way. What is not there yet may still come of that, and of a
+    machine that Azure is seen to be making still, whatever became of the operation.
     """
     claims = {op.part: op.claimed_at for op in operations if op.verb in (Verb.PUT, Verb.START)}
     meters, changes = dict(status.meters), []
+    latest = {**status.parts, **seen}
     for part, sight in seen.items():
         running = {key for key in meters if key.partition("|")[0] == part}
         there = {f"{part}|{meter}": meter for meter in sight.meters}
+        machine = _machine_of(part)
+        may_come = machine in in_flight or (machine in latest and _is_unfinished(latest[machine]))
         for key in running - there.keys():
-            if not meters[key].seen and _machine_of(part) in in_flight:
+            if not meters[key].seen and may_come:
                 continue
             changes.append(_ended(part, meters.pop(key), now))
         for key, meter in there.items():
@@ -206,11 +220,12 @@ def _is_unfinished(sight: Seen) -> bool:
 
 
 def _ended(part: str, meter: OpenMeter, now: datetime) -> MeterChange:
-    """Close a meter. What was never accepted nor seen never was: it ends as it began.
+    """Close a meter. What was refused and never seen never was: it ends as it began.
 
-    What was accepted and came to nothing, or is gone before anybody saw it, may have billed all the while.
+    What was accepted, or may have been, and came to nothing or is gone before anybody saw it, may have billed all the
+    while.
     """
-    if not meter.seen and meter.there_at is None:
+    if not meter.seen and meter.there_at is None and not meter.unsure:
         return MeterChange(part, meter, meter.claimed_at, meter.claimed_at)
     return MeterChange(part, meter, meter.last_seen_at, now)
 

@@ -40,7 +40,7 @@ from lifecycle.model import (
 from lifecycle.needs import Needs
 from lifecycle.neighbours import needs_of, outlook_mark
 from lifecycle.notices import Notice, tell
-from lifecycle.observation import is_leaving, may_bill, stirred, was_accepted
+from lifecycle.observation import is_leaving, may_bill, stirred
 from lifecycle.plan import Begin
 from lifecycle.ports import (
     Accepted,
@@ -61,7 +61,7 @@ from lifecycle.rows import INTENT, OPERATION, RANGES, STATUS, Stored, range_key,
 from lifecycle.sightings import merged
 from lifecycle.timetable import Timetable
 from lifecycle.troubles import is_troubled
-from lifecycle.turn import ACTOR, AZURE, Turn
+from lifecycle.turn import ACTOR, AZURE, BEGINS_A_METER, Turn
 
 CLAIM_LEFT_ALONE = timedelta(seconds=60)
 """Real time for which a claim without token belongs to whoever made it."""
@@ -230,7 +230,7 @@ class Reconciler:
         What may begin to bill is metered from here on: the bill must not be below the truth while something is made.
         """
         real_now = self.real_now()
-        billing = [begin.part for begin in begins if begin.verb in (Verb.PUT, Verb.START)]
+        billing = [begin.part for begin in begins if begin.verb in BEGINS_A_METER]
         turn.status, opened = may_bill(turn.status, billing, decision.parts, turn.now)
         turn.meters += opened
         changes: list[Change] = []
@@ -289,10 +289,10 @@ class Reconciler:
             turn.end(operation, "failed", str(refusal))
             turn.block(part.key, begin.verb, refusal.fault)
             if refusal.fault.meaning not in REFUSALS:
+                turn.unheard(operation)
                 turn.status = replace(turn.status, looked_at=None)
         else:
-            turn.status, changes = was_accepted(turn.status, part.key, await self.clock.read())
-            turn.meters += changes
+            turn.accepted(operation, await self.clock.read())
             if accepted.token is None:
                 turn.end(operation, "done", begin.reason)
                 turn.status = replace(turn.status, looked_at=None)

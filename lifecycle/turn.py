@@ -15,12 +15,13 @@ from lifecycle.faults import ALERTS, TAKES_DOWN_WHAT_BILLS, Fault
 from lifecycle.model import Block, BoxIntent, HubSeen, Need, Operation, Policy, Seen, StackIntent, StackStatus, Verb
 from lifecycle.neighbours import hub_of
 from lifecycle.notices import Notice
-from lifecycle.observation import MeterChange, SessionChange, saw_parts
+from lifecycle.observation import MeterChange, SessionChange, may_have_been_accepted, saw_parts, was_accepted
 from lifecycle.rows import StackRows, Stored
 from lifecycle.schedule import Schedule
 from lifecycle.timetable import PARTITION, Reading
 
 ACTOR = "reconciler"
+BEGINS_A_METER = (Verb.PUT, Verb.START)
 AZURE = "azure"
 """The block that stands for Azure itself not answering our looks."""
 
@@ -97,6 +98,17 @@ class Turn:
         claims = (*self.operations.values(), *self.forgotten.values())
         self.status, meters = saw_parts(self.status, seen, claims, self.now, self.operations.keys())
         self.meters += meters
+
+    def accepted(self, operation: Operation, at: datetime) -> None:
+        """Note that Azure had taken a request by then: from the claim to then it may have begun to bill."""
+        if operation.verb in BEGINS_A_METER:
+            self.status, meters = was_accepted(self.status, operation.part, at)
+            self.meters += meters
+
+    def unheard(self, operation: Operation) -> None:
+        """Note that nobody knows what Azure said to a request, if it was sent at all."""
+        if operation.verb in BEGINS_A_METER:
+            self.status = may_have_been_accepted(self.status, operation.part)
 
     def keep(self, operation: Operation, wait: timedelta, silences: int = 0) -> None:
         """Go on with an operation, and ask it again after ``wait``."""

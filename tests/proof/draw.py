@@ -10,7 +10,7 @@ from random import Random
 from sandbox.arm.switches import Switches
 
 STACK_DAYS = 21
-SHAPES = ((3, 7), (3, 7), (3, 7), (7, 3), (7, 3), (1, 21))
+SHAPES = ((3, 7), (3, 7), (3, 7), (7, 3), (1, 21))
 """Stacks and days; both together make STACK_DAYS."""
 
 ZONES = (
@@ -103,7 +103,7 @@ def drawn(seed: int) -> Draw:
     rng = Random(f"draw {seed}")
     count, days = rng.choice(SHAPES)
     zone, start = _when(rng)
-    hub = count > 1 and rng.random() < 0.4
+    hub = count > 1 and rng.random() < 0.35
     names = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf")[:count]
     roughness = rng.choice((0.0, 0.3, 1.0, 1.0, 2.5))
     return Draw(
@@ -183,7 +183,7 @@ def _rates(rng: Random, roughness: float) -> Rates:
         timer_doubled=some(0.2),
         spells_per_day=some(10),
         humans_per_day=some(0.8),
-        words_per_day=rng.uniform(0.2, 1.0),
-        visits_per_day=rng.uniform(0.2, 1.0),
+        words_per_day=rng.uniform(0.2, 0.8),
+        visits_per_day=rng.uniform(0.2, 0.8),
         vintage_per_day=some(2),
     )

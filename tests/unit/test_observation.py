@@ -116,6 +116,15 @@ def test_what_is_not_there_yet_while_azure_is_at_work_may_still_come() -> None:
     assert status.meters
 
 
+def test_the_disk_of_a_machine_that_is_being_made_may_still_come_though_its_operation_is_forgotten() -> None:
+    status = claimed(VM.key)
+    making = replace(gone(VM.key)[VM.key], sighting=Sighting.BUSY, meters=("vm.Standard_D2s_v5",))
+    status, _ = saw_parts(status, {VM.key: making, **gone("disk!one")}, [], NOON)
+    assert "disk!one|disk.StandardSSD_LRS" in status.meters
+    _, changes = saw_parts(status, billing("disk!one", "disk.StandardSSD_LRS"), [], at("12:02"))
+    assert [change.open.claimed_at for change in changes] == [at("11:50")]
+
+
 def test_what_was_never_accepted_and_is_not_there_never_was() -> None:
     status, (change,) = saw_parts(claimed(BASTION), gone(BASTION), [], NOON)
     assert (change.closed_seen_at, change.closed_absent_at) == (at("11:50"), at("11:50"))
