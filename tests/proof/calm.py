@@ -122,11 +122,14 @@ class Calm:
     async def _check_steadiness(self) -> None:
         """A steady state makes no mutation; where the hours changed something meanwhile, it was none."""
         storm = self.storm
-        before, sent = self._targets(), storm.watch.mutations
+        before, sent = self._targets(), self._sent()
         blocks = any(rows.status.value.blocks for rows in self.stacks())
         await asyncio.sleep(STEADY_FOR.total_seconds())
-        if before == self._targets() and not blocks and storm.watch.mutations != sent and not self.troubles():
-            storm.watch.violate("steady", f"{storm.watch.mutations - sent} mutations in a steady state")
+        if before == self._targets() and not blocks and self._sent() != sent and not self.troubles():
+            storm.watch.violate("steady", f"{self._sent() - sent} mutations in a steady state")
+
+    def _sent(self) -> int:
+        return self.storm.watch.mutations - self.storm.watch.shutdowns_moved
 
     def _targets(self) -> list[str]:
         return [

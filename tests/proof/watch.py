@@ -84,6 +84,8 @@ class Watch:
     crashes: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
     mutations: int = 0
+    shutdowns_moved: int = 0
+    """Of these, those of Azure's own auto-shutdown, whose place in the day follows the clock."""
     claims: dict[str, Claim] = field(default_factory=dict)
     intents: Counter[tuple[str, str]] = field(default_factory=Counter)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -210,6 +212,7 @@ class Watch:
         if verb == "disconnect":
             return sent
         self.mutations += 1
+        self.shutdowns_moved += "/schedules/" in sent.target
         self._check_claim(sent)
         if verb in ("delete", "deallocate"):
             sessions = self.arm.cloud.sessions
