@@ -12,6 +12,7 @@ from lifecycle import ledger
 from lifecycle.commands import Where
 from lifecycle.model import Kind
 from lifecycle.ports import Azure, Body, Table
+from sandbox.arm.switches import Switches
 from tests.world.crash import Fate
 from tests.world.harness import ALICE, World
 
@@ -63,6 +64,31 @@ async def test_what_ends_as_it_is_answered_has_its_outcome_on_record_though_its_
     world = await _live(Fate(stored, before=False))
     said = [row.values async for row in world.tables.scan(Table.AUDIT) if row.values.get("action") == "tag"]
     assert [values["outcome"] == "intended" for values in said] == [True, False]
+
+
+async def _wake(fate: Fate) -> World:
+    """Have a parked machine started by a worker that may die on the way; what Azure began fails soon after."""
+    world = World(switches=Switches(billing_start="accepted", billing_quantum="hour"))
+    await world.ask(hours=30, schedule="always")
+    await world.until_phase(ALICES, "ready")
+    await world.commands.park(ALICE, ALICES, "", match=None)
+    await world.until_phase(ALICES, "parked")
+    world.arm.faults.add("late-failed:InternalServerError", "POST .*/start")
+    world.reconciler = world.worker(fate)
+    await world.commands.wake(ALICE, ALICES, 1, "", match=None, key=None)
+    await world.until_phase(ALICES, "ready", hours=2)
+    return world
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+async def test_whatever_a_worker_dies_at_the_bill_holds_a_start_that_azure_took_and_failed(*, before: bool) -> None:
+    fate = Fate()
+    await _wake(fate)
+    started = fate.names.index("start VM") + 1
+    for at in range(started - 2, started + 6):
+        world = await _wake(Fate(at, before=before))
+        least, most = (await world.bill("hour", "accepted"))["vm.Standard_D2s_v5"]
+        assert least <= world.truth()["vm.Standard_D2s_v5"] <= most, (at, fate.names[at - 1])
 
 
 class Holding:

@@ -114,23 +114,6 @@ async def test_a_disk_that_went_with_its_machine_stops_billing_though_azure_forg
     await _check(world)
 
 
-@pytest.mark.parametrize("unheard", [True, False])
-async def test_a_start_that_failed_late_is_on_the_books_though_nobody_heard_that_azure_took_it(unheard: bool) -> None:
-    world = World(switches=Switches(billing_start="accepted", billing_quantum="hour"))
-    where = await world.ask(hours=30, schedule="always")
-    await world.until_phase(where, "ready")
-    await world.commands.park(ALICE, where, "", match=None)
-    await world.until_phase(where, "parked")
-    world.arm.faults.add("late-failed:InternalServerError", "POST .*/start")
-    if unheard:
-        world.arm.faults.add("lost-reply", "POST .*/start")
-    await world.commands.wake(ALICE, where, 1, "", match=None, key=None)
-    await world.until_phase(where, "ready")
-    for meter, (least, most) in (await world.bill("hour", "accepted")).items():
-        hours = world.truth()[meter]
-        assert least <= hours <= most, (meter, least, hours, most)
-
-
 async def test_a_machine_started_by_hand_just_before_its_end_is_on_the_books() -> None:
     world = World()
     where = await world.ask(hours=5, schedule="always")

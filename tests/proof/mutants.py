@@ -464,6 +464,22 @@ MUTANTS: tuple[Mutant, ...] = (
         "a lost message costs a sweep and no more",
     ),
     Mutant(
+        "what is seen under a claim is not booked",
+        "lifecycle.reconcile:Reconciler._begin",
+        "turn.saw({part.key: seen})",
+        "turn.status = replace(turn.status, parts={**turn.status.parts, part.key: seen})",
+        scenarios.a_disk_that_goes_unseen,
+        "what is gone bills no more",
+    ),
+    Mutant(
+        "what nobody heard of never was",
+        "lifecycle.reconcile:Reconciler._begin",
+        "turn.unheard(operation)",
+        "pass",
+        scenarios.a_start_that_nobody_heard_of,
+        "the bill is not below the truth",
+    ),
+    Mutant(
         "a machine that failed is billed for sure",
         "lifecycle.observation:_may_have_stopped_billing",
         "return sight.power",

@@ -493,6 +493,34 @@ async def a_machine_that_fails() -> None:
     await leaves_nothing(world)
 
 
+async def a_disk_that_goes_unseen() -> None:
+    """Azure forgets how a machine's deletion goes; by the time anybody looks at its disk, that is gone with it."""
+    world = await ready(schedule="always")
+    await world.ask(BOB, hours=48, schedule="always")
+    await comes_to("a box that is asked for gets ready", world, BOBS, "ready")
+    world.arm.faults.add("operation-expired", "GET .*compute/locations/.*operations", times=None, minutes=120)
+    await world.commands.retire(ALICE, ALICES, "", match=None)
+    await comes_to("a box that is retired goes", world, ALICES, "gone")
+    await world.pass_by(hours=5)
+    await bill_holds("what is gone bills no more", world)
+    disks = [each for each in (await ledger.read(world.tables)).meters if each.part == "disk!alice"]
+    holds("what is gone bills no more", disks and all(each.closed_absent_at for each in disks), disks)
+
+
+async def a_start_that_nobody_heard_of() -> None:
+    """The answer to a start is lost, Azure is out of reach, and what it began with that fails before anybody looks."""
+    world = await ready(Walked(switches=Switches(billing_start="accepted", billing_quantum="hour")), schedule="always")
+    await world.commands.park(ALICE, ALICES, "", match=None)
+    await comes_to("a box is parked", world, ALICES, "parked")
+    for trouble in ("late-failed:InternalServerError", "lost-reply"):
+        world.arm.faults.add(trouble, "POST .*/start")
+    at_call(world, Sort.CHANGE, "start", lambda: world.arm.faults.add("server-error", "GET ", times=None, minutes=3))
+    await world.commands.wake(ALICE, ALICES, 1, "", match=None, key=None)
+    await comes_to("a box wakes", world, ALICES, "ready")
+    most = (await world.bill("hour", "accepted"))["vm.Standard_D2s_v5"][1]
+    holds("the bill is not below the truth", most >= world.truth()["vm.Standard_D2s_v5"], most)
+
+
 async def two_owners_one_after_the_other() -> None:
     """Alice has the stack to herself for hours before Bob comes."""
     world = await ready(schedule="always")
