@@ -9,9 +9,9 @@ SHELL := /bin/sh
 
 help:
 	@echo "make run     the sandbox: storage, an Azure simulator and the app, on this machine"
-	@echo "make test    everything there is to check (format, lint, types, imports, tests, coverage), but for the proofs"
+	@echo "make test    everything there is to check (format, lint, types, imports, tests, proofs, coverage)"
 	@echo "make check   the quick part of it"
-	@echo "make proof   a little of what make soak does: drawn runs, single faults, planted bugs, processes killed"
+	@echo "make proof   the longest part of it, alone: drawn runs, single faults, planted bugs, processes killed"
 	@echo "make demo    one working day of a small team, told in about a minute"
 	@echo "make soak    SEEDS= drawn runs (1000) of the whole app with everything going wrong, from SEED_FROM= (1) on"
 	@echo "make bench   figures: the bill over a year of stacks, the simulator with 10,000 of them"
@@ -27,14 +27,11 @@ demo:
 check: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not sandbox and not azurite and not browser" --ignore=tests/proof --ignore=tests/lifecycle
 
-# LEAVE_OUT= leaves out nothing.
-LEAVE_OUT ?= --ignore=tests/proof
-
 test:
 	@$(MAKE) --no-print-directory -j2 ready-to-test
 	@command -v chromium >/dev/null || echo "NO CHROMIUM ON THIS MACHINE: the browser tests will be skipped (Debian: apt-get install chromium)"
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term $(LEAVE_OUT)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 proof:
 	@$(MAKE) --no-print-directory -j2 ready-to-test
@@ -43,7 +40,8 @@ proof:
 SEEDS ?= 1000
 SEED_FROM ?= 1
 
-soak: .venv/.dev-stamp
+soak:
+	@$(MAKE) --no-print-directory -j2 .venv/.dev-stamp node_modules/.stamp
 	$(BIN)/python -m tests.proof.soak --seeds $(SEEDS) --seed-from $(SEED_FROM)
 
 bench:
