@@ -57,6 +57,8 @@ LONGEST_SESSION_LOOK = timedelta(minutes=5)
 SHARED = ""
 """The name under which the reasons of what all boxes share are kept."""
 LONGEST_REASON = 500
+NOT_OURS = "NotOurs"
+"""Our own code for what keeps a box from being made: something has the name of a part of it."""
 NET_BEHIND = timedelta(hours=1)
 """Azure's auto-shutdown may fire this long after the last instant at which the machine should run."""
 NET_STEP = timedelta(minutes=30)
@@ -438,6 +440,16 @@ def _stands(status: StackStatus, parts: Mapping[str, Part]) -> bool:
     return any(seen.stands or seen.sighting is Sighting.UNSEEN for seen in sights)
 
 
+def _someone_elses(status: StackStatus, parts: Mapping[str, Part]) -> list[Part]:
+    """Name the wanted parts in whose place something stands that is not ours: it is left alone, so people must act."""
+    sights = {key: status.parts.get(key, Seen("")).sighting for key in parts}
+    return [
+        part
+        for key, part in parts.items()
+        if sights[key] is Sighting.FOREIGN and part.want is Want.PRESENT and not part.borrowed
+    ]
+
+
 def _future(targets: Mapping[str, Target]) -> bool:
     return any(found.changes_at is not None for found in targets.values())
 
@@ -447,6 +459,8 @@ def _told(case: Case, name: str, found: Target, parts: Mapping[str, Part], *, al
     known, hours = case.status.boxes[name], hours_of(case.boxes[name], case.schedules)
     standing = alone or _box_stands(case.status, name) or box_key("vm", name) in case.operations
     block = block_of(name, case.status.blocks)
+    if block is None and known.level < found.level:
+        block = block_of(name, {part.key: _taken(part, case.now) for part in _someone_elses(case.status, parts)})
     phase, reason = phase_of(found, known, block, standing=standing)
     if found.cause is Cause.HELD and phase != "blocked" and _net_in_the_way(case, parts.get(box_key("shutdown", name))):
         reason = f"to be {reason}: Azure's own auto-shutdown is put off first"
@@ -465,6 +479,13 @@ def _told(case: Case, name: str, found: Target, parts: Mapping[str, Part], *, al
     )
 
 
+def _taken(part: Part, now: datetime) -> Block:
+    """Say of a part in whose place something of somebody else's stands what is to be done about that."""
+    kind_and_name = "/".join(part.arm_id.split("/")[-2:])
+    message = f"{kind_and_name} exists and does not carry our tags: give them back to it, or delete it"
+    return Block(Verb.PUT, NOT_OURS, message, 1, now, shown=True)
+
+
 def _look_again_at(
     case: Case,
     status: StackStatus,
@@ -481,7 +502,7 @@ def _look_again_at(
         if not _warned(status, name, deadline)
     ]
     instants += [step.until for step in steps if isinstance(step, Wait) and step.until]
-    if _stands(status, parts):
+    if _stands(status, parts) or _someone_elses(status, parts):
         instants.append((status.looked_at or case.now) + LOOK_AT_ALL_EVERY)
     instants += [block.retry_at for block in _refused_door(case) if block.retry_at > case.now]
     instants += [need.until for need in case.needs.values() if need.until > case.now]

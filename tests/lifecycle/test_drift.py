@@ -152,3 +152,16 @@ async def test_a_stack_that_is_late_and_one_that_is_blocked_are_told_in_the_log(
     world.deaf.clear()
     await world.until_phase(ALICES, "ready", hours=3)
     assert await troubles.read(world.tables, troubles.STACK) == []
+
+
+async def test_a_name_that_somebody_else_has_taken_is_told_of_and_looked_at_until_it_is_free() -> None:
+    world = World()
+    group = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-jumpboxes"
+    taken = f"{group}/providers/Microsoft.Network/networkSecurityGroups/jb-main-frontend-nsg"
+    world.arm.humans.add(taken, {"location": "westeurope", "properties": {}})
+    where = await world.ask(hours=48, schedule="always")
+    known = await world.until_phase(where, "blocked", minutes=10)
+    assert "networkSecurityGroups/jb-main-frontend-nsg exists and does not carry our tags" in known.reason
+    await world.pass_by(hours=3)
+    world.arm.humans.delete(taken)
+    await world.until_phase(where, "ready", minutes=90)
