@@ -256,16 +256,16 @@ def _still_in_the_way(case: Case, targets: Mapping[str, Target], parts: Mapping[
 
 
 def _may_be_tried(verb: Verb, part: Part, seen: Seen) -> bool:
-    """Whether a plan could name this verb for the part; whatever stands may have to be mended."""
+    """Whether a plan could name this verb for the part; what is not needed now is mended only where it drifted."""
     match verb:
-        case Verb.DELETE:
+        case Verb.DELETE | Verb.TAG:
             return seen.stands
         case Verb.START:
             return part.running is True
         case Verb.DEALLOCATE:
             return part.running is False
         case _:
-            return seen.stands or part.want is Want.PRESENT
+            return part.want is Want.PRESENT or (seen.stands and bool(seen.drift))
 
 
 def _door_wanted(case: Case, levels: Mapping[str, Level], activities: Mapping[str, Activity]) -> bool:

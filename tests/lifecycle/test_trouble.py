@@ -298,3 +298,20 @@ async def test_operators_are_told_once_when_neither_witness_tells_who_is_connect
     await world.pass_by(hours=3)
     (told,) = await world.notices("alert")
     assert "nobody can tell who is connected" in str(told.values["text"])
+
+
+async def test_a_refusal_of_what_nobody_needs_before_the_morning_is_forgotten_when_it_could_be_tried_again() -> None:
+    world = World()
+    await world.ask(hours=48)
+    await world.pass_until(world.start.replace(hour=17, minute=30))
+    await world.commands.wake(ALICE, ALICES, 0.5, "", match=None, key=None)
+    await world.until_phase(ALICES, "ready")
+    while "bastionHosts/jb-main-bastion" in world.resources():
+        await world.pass_by(seconds=20)
+        seen = world.resources().get("bastionHosts/jb-main-bastion", {})
+        if seen.get("properties", {}).get("provisioningState") == "Deleting" and not world.arm.faults.shown():
+            world.arm.faults.add("late-failed:AllocationFailed", "PUT .*frontend-nsg", minutes=600)
+    await world.until_phase(ALICES, "blocked", minutes=10)
+    await world.until_phase(ALICES, "parked", minutes=100)
+    await world.pass_until(world.start + timedelta(hours=23))
+    await world.until_phase(ALICES, "ready", minutes=30)

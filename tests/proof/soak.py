@@ -28,6 +28,8 @@ FEW_SEEDS = 50
 """With fewer, most of the other proofs are left out: somebody wants an answer soon."""
 POLITE = 10
 """How much what runs on virtual time gives way to real processes, which have deadlines: as ``nice`` does."""
+TIMES_TOLD = 20
+"""How often a soak says how far it has come."""
 TAIL = 60
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- soak -->", "<!-- /soak -->"
@@ -158,8 +160,12 @@ class Soak:
         spawn = multiprocessing.get_context("spawn")
         with spawn.Pool(workers, os.nice, (POLITE,), maxtasksperchild=50) as pool, spawn.Pool(1) as waiting:
             waited = waiting.map_async(done, real, chunksize=1)
-            for name, result in pool.imap_unordered(done, virtual):
+            for number, (name, result) in enumerate(pool.imap_unordered(done, virtual), start=1):
                 self._take_in(name, result)
+                if number * TIMES_TOLD // len(virtual) > (number - 1) * TIMES_TOLD // len(virtual):
+                    self.tell(
+                        f"{number} of {len(virtual)} done: {self.total.seeds} seeds, {self._violations()} violations"
+                    )
             for name, result in waited.get():
                 self._take_in(name, result)
         for name, proof in self.proofs.items():
@@ -174,8 +180,9 @@ class Soak:
             self.tell(f"seed {result.seed} failed; replay it: {replay_command(result.seed, short=self.short)}")
             for text in result.violations[:5]:
                 self.tell(f"    {text[:400]}")
-        if self.total.seeds % 50 == 0:
-            self.tell(f"{self.total.seeds} seeds, {len(self.total.violations)} violations")
+
+    def _violations(self) -> int:
+        return len(self.total.violations) + sum(proof.violations for proof in self.proofs.values())
 
 
 def _jobs(part: Part) -> list[Job]:

@@ -44,7 +44,8 @@ FAULTS_STOP_AFTER = timedelta(hours=1)
 LONG = {
     "stuck": timedelta(hours=3),
     **{
-        f"refuse:{code}": timedelta(hours=9 if meaning is Meaning.LOCKED else 2, minutes=30)
+        f"{when}:{code}": timedelta(hours=9 if meaning is Meaning.LOCKED else 2, minutes=30)
+        for when in ("refuse", "late-failed")
         for code, meaning in MEANINGS.items()
         if meaning in (Meaning.CAPACITY, Meaning.QUOTA, Meaning.PEOPLE, Meaning.ACCESS, Meaning.LOCKED)
         or meaning is Meaning.OPERATOR
