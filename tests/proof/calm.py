@@ -14,7 +14,7 @@ from lifecycle.blueprint import BASTION
 from lifecycle.commands import Where
 from lifecycle.costs import report
 from lifecycle.meters import Books
-from lifecycle.model import Level
+from lifecycle.model import Level, Sighting
 from lifecycle.people import Person, Role
 from lifecycle.ports import Table
 from lifecycle.prices import DEFAULT_BOOK
@@ -93,6 +93,11 @@ class Calm:
             if rows.intent is None:
                 continue
             found += [f"{rows.name} {part}: {each.value.verb} in flight" for part, each in rows.operations.items()]
+            found += [
+                f"{rows.name} {part}: Azure was at it when last looked at"
+                for part, seen in status.parts.items()
+                if seen.sighting is Sighting.BUSY
+            ]
             due_at = status.look_again_at
             if due_at is None or due_at + timedelta(minutes=20) < now:
                 found.append(f"{rows.name}: look_again_at is {due_at}")

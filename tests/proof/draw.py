@@ -183,7 +183,7 @@ def _rates(rng: Random, roughness: float) -> Rates:
         timer_doubled=some(0.2),
         spells_per_day=some(10),
         humans_per_day=some(0.8),
-        words_per_day=rng.uniform(0.2, 0.8),
+        words_per_day=rng.uniform(0.1, 0.5),
         visits_per_day=rng.uniform(0.2, 0.8),
         vintage_per_day=some(2),
     )

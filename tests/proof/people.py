@@ -59,6 +59,10 @@ class Hours:
     most: float
 
 
+HOURS = (None, None, 2.0, 2.0, 4.0, 4.0, 12.0, 30.0, 72.0)
+"""Leases asked for. Most are of a few hours: what stands for days is looked at all the while, and little happens."""
+
+
 @dataclass
 class People:
     """Everybody who asks over HTTP. A call is a process of its own, and may die like any other."""
@@ -107,7 +111,7 @@ class People:
         wish = BoxAsk(
             stack=stack,
             name=rng.choice((None, None, "desk")),
-            hours=rng.choice((None, 2.0, 12.0, 30.0, 72.0)),
+            hours=rng.choice(HOURS),
             reason=rng.choice((None, "to look")),
             schedule=rng.choice(SCHEDULES),
             vm_size=rng.choice((None, None, None, "Standard_D4s_v5")),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MUTATIONS = r"^(PUT|DELETE|PATCH|POST) (?!.*getActiveSessions)"
 BASTIONS, MACHINES = "microsoft.network/bastionhosts", "microsoft.compute/virtualmachines"
+CARDS = "microsoft.network/networkinterfaces"
 TAGGED_BY_US = "managed-by"
 SPELLS = (
     "lost-reply",
@@ -161,7 +162,7 @@ class Portal:
         """Undo what would keep the app from its work for ever: locks, and what was taken from the living.
 
         ``living``: stack and box, or an empty name for what all boxes share. What was taken down without a part
-        does not get that back.
+        does not get that back; but a network card of theirs goes, since its network could not before it.
         """
         for target in sorted(self.locks):
             self.arm.humans.unlock(target)
@@ -169,8 +170,12 @@ class Portal:
         for key in sorted(self.theirs):
             found = self.arm.cloud.store.get(key)
             tags = self.own_tags.get(key, {})
-            if found is None or (tags.get("stack", ""), tags.get("box", "")) not in living:
+            stack, box = tags.get("stack", ""), tags.get("box", "")
+            if found is None or (stack, "") not in living:
                 continue
-            self.arm.humans.retag(found.id, self.own_tags[key])
-            self.watch.estranged.pop(key, None)
-            self.theirs.discard(key)
+            if (stack, box) in living:
+                self.arm.humans.retag(found.id, self.own_tags[key])
+                self.watch.estranged.pop(key, None)
+                self.theirs.discard(key)
+            elif found.kind == CARDS:
+                self.arm.humans.delete(found.id)
