@@ -134,11 +134,11 @@ def blueprint(
 ) -> dict[str, Part]:
     """Name every part of a stack, with what is wanted of it.
 
-    ``door``: whether the Bastion is to stand. ``closing``: whether it stands, is not wanted any more and new
-    connections are to be kept out until it is gone.
+    ``door``: whether the Bastion is to stand, for which its network must. ``closing``: whether it stands, is not
+    wanted any more and new connections are to be kept out until it is gone.
     """
     wishes = tuple(wishes)
-    network = Want.PRESENT if links.needed else _network_want(wishes)
+    network = Want.PRESENT if door or links.needed else _network_want(wishes)
     site = _Site(estate, stack, intent, links)
     parts = [*_network(site, wishes, network, closing=closing)]
     parts += _borrowed_door(site, links.hub, network, door=door) if links.hub else _door(site, network, door=door)

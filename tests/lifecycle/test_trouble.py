@@ -80,6 +80,15 @@ async def test_a_door_that_cannot_be_had_is_tried_again_and_keeps_no_machine_run
     await world.until_phase(ALICES, "ready", hours=3)
 
 
+async def test_a_door_is_tried_again_though_nothing_else_of_its_box_could_be_had_either() -> None:
+    world = World()
+    world.arm.faults.add("refuse:ResourceQuotaExceeded", "PUT .*bastionHosts")
+    world.arm.faults.add("refuse:RequestDisallowedByPolicy", "PUT .*networkInterfaces")
+    await world.ask(schedule="always", hours=24)
+    await world.until_phase(ALICES, "blocked", hours=1)
+    await world.until_phase(ALICES, "ready", hours=6)
+
+
 async def test_a_door_that_people_take_away_in_the_portal_is_put_back() -> None:
     world = World()
     await world.ask(schedule="always", hours=24)

@@ -14,7 +14,7 @@ from lifecycle.blueprint import BASTION
 from lifecycle.commands import Where
 from lifecycle.costs import report
 from lifecycle.meters import Books
-from lifecycle.model import Level, Sighting
+from lifecycle.model import Level, Sighting, Verb
 from lifecycle.people import Person, Role
 from lifecycle.ports import Table
 from lifecycle.prices import DEFAULT_BOOK
@@ -32,6 +32,8 @@ BOUND = timedelta(hours=14)
 STEP = timedelta(minutes=10)
 STEADY_FOR = timedelta(minutes=75)
 """A little more than the hour after which everything is looked at again."""
+OVERDUE = timedelta(minutes=20)
+"""With timers and queues in order, nothing is late by more."""
 REMEMBERED = timedelta(days=7)
 SLACK = timedelta(seconds=15)
 """Clocks of processes differ, and a request is under way for a while."""
@@ -92,15 +94,7 @@ class Calm:
             status = rows.status.value
             if rows.intent is None:
                 continue
-            found += [f"{rows.name} {part}: {each.value.verb} in flight" for part, each in rows.operations.items()]
-            found += [
-                f"{rows.name} {part}: Azure was at it when last looked at"
-                for part, seen in status.parts.items()
-                if seen.sighting is Sighting.BUSY
-            ]
-            due_at = status.look_again_at
-            if due_at is None or due_at + timedelta(minutes=20) < now:
-                found.append(f"{rows.name}: look_again_at is {due_at}")
+            found += _unfinished(rows, now)
             wanted = bool(status.needs)
             for name in rows.boxes:
                 if rows.is_gone(name):
@@ -324,3 +318,21 @@ def _place(interval: Interval) -> tuple[str, str]:
 def _rests(level: Level, target: Level) -> bool:
     """Whether a box is where it may stay: nothing is built of one that is to be parked and never was built."""
     return target is Level.PARKED and level is Level.GONE
+
+
+def _unfinished(rows: StackRows, now: datetime) -> list[str]:
+    """Name what is still under way with a stack, and what nobody goes on with."""
+    status = rows.status.value
+    found = [f"{rows.name} {part}: {each.value.verb} in flight" for part, each in rows.operations.items()]
+    found += [
+        f"{rows.name} {part}: Azure was at it when last looked at"
+        for part, seen in status.parts.items()
+        if seen.sighting is Sighting.BUSY
+    ]
+    due_at = status.look_again_at
+    if due_at is None or due_at + OVERDUE < now:
+        found.append(f"{rows.name}: look_again_at is {due_at}")
+    refused = [block for block in status.blocks.values() if block.verb is not Verb.DELETE]
+    if refused and all(block.retry_at + OVERDUE < now for block in refused):
+        found.append(f"{rows.name}: nothing is tried again of {', '.join(status.blocks)}")
+    return found

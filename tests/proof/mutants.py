@@ -488,6 +488,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "the truth lies inside the books",
     ),
     Mutant(
+        "a door waits for a network that nobody makes",
+        "lifecycle.blueprint:blueprint",
+        "if door or links.needed",
+        "if links.needed",
+        scenarios.a_refusal_of_all_that_needs_the_network,
+        "what was refused is tried again",
+    ),
+    Mutant(
         "Retry-After is slept out inside",
         "lifecycle.cloud.arm_pipeline:policies",
         "        RetryAfterInSeconds(),\n",

@@ -404,6 +404,16 @@ async def a_refusal_with_a_wait() -> None:
     holds("nobody sleeps inside an invocation", not slept, slept)
 
 
+async def a_refusal_of_all_that_needs_the_network() -> None:
+    """Neither the door nor the machine's card can be had at first, so that the network is not kept for them."""
+    world = Walked()
+    world.arm.faults.add("refuse:ResourceQuotaExceeded", "PUT .*bastionHosts")
+    world.arm.faults.add("refuse:RequestDisallowedByPolicy", "PUT .*networkInterfaces")
+    await world.ask(schedule="always", hours=24)
+    await comes_to("a refusal is told", world, ALICES, "blocked", hours=1)
+    await comes_to("what was refused is tried again", world, ALICES, "ready", hours=6)
+
+
 async def a_page_that_says_404() -> None:
     """For a while every look at the machine ends at a proxy that answers 404, in words that are not ARM's."""
     world = await ready()

@@ -235,6 +235,16 @@ def test_a_machine_whose_door_cannot_be_had_is_not_kept_running() -> None:
     assert verbs(decided(LONG, status=status)) == {"vm!one": Verb.DEALLOCATE, ADDRESS: Verb.DELETE}
 
 
+def test_for_another_try_at_a_door_its_network_is_made_though_nothing_of_the_box_stands() -> None:
+    nothing = without(status_of(LONG), *status_of(LONG).parts)
+    due = replace(nothing, blocks={BASTION: replace(refused(), retry_at=NOON)})
+    assert {VNET, BASTION} <= {
+        key for key, part in decided(LONG, status=due).parts.items() if part.want is Want.PRESENT
+    }
+    early = replace(nothing, blocks={BASTION: refused()})
+    assert verbs(decided(LONG, status=early)) == {}
+
+
 def test_a_door_that_may_not_be_deleted_still_serves_who_asks_for_it() -> None:
     status = replace(status_of(LONG), blocks={BASTION: refused(Verb.DELETE)})
     found = decided(LONG, status=status)
