@@ -52,7 +52,7 @@ SPELLS = (
     "sessions-none",
 )
 CODES = tuple(sorted(STATUSES))
-CODES_A_SPELL = 3
+CODES_A_SPELL = 8
 """What Azure refuses on a bad day it refuses with several codes."""
 LONGEST_SPELL_MINUTES = 240.0
 """A fault that is to hit once, and has found nothing to hit by then, is over."""
