@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from lifecycle import due, journal, troubles
@@ -51,32 +52,35 @@ class Sweeps:
         return await self._ring(now - OVERDUE, A_FEW, now)
 
     async def _ring(self, until: datetime, limit: int, now: datetime) -> int:
-        """Ring for each stack once, on its latest entry; earlier ones and those of stacks not due are forgotten."""
+        """Ring once for each stack that is due; forget the entries that have had their day.
+
+        Any other entry stays, however many a stack has: a pass that is under way may be about to rely on it.
+        """
         rung = 0
-        latest: dict[str, due.Due] = {}
+        entries: dict[str, list[due.Due]] = defaultdict(list)
         for entry in await due.until(self.tables, until, limit):
-            if entry.stack in latest:
-                await due.forget(self.tables, latest[entry.stack])
-            latest[entry.stack] = entry
-        for stack, entry in latest.items():
+            entries[entry.stack].append(entry)
+        for stack, found in entries.items():
             try:
                 agenda = await read_agenda(self.tables, self.timetable, stack)
             except AzureFault:
                 raise
             except Exception as trouble:  # noqa: BLE001 -- its own message fails as loudly; the others are rung for
                 journal.write([unreadable(stack, trouble)])
-                rung += await self._ring_unread(entry)
+                rung += await self._ring_unread(found[-1])
                 continue
-            if agenda is None or not agenda.due(now) or (_is_answered(entry, agenda) and not agenda.is_news):
-                if _is_stale(entry, agenda, now):
+            latest = _entry_to_ring(found, agenda, now)
+            for entry in found:
+                if entry is not latest and _is_stale(entry, agenda, now):
                     await due.forget(self.tables, entry)
+            if latest is None or agenda is None:
                 continue
             passed_real_at = agenda.rows.status.value.passed_real_at
-            if await due.may_ring(self.tables, entry, self.real_now(), passed_real_at):
+            if await due.may_ring(self.tables, latest, self.real_now(), passed_real_at):
                 await self.bell.ring(Queue.RECONCILE, stack)
                 rung += 1
-                if now - entry.at > due.LATE:
-                    text = f"due since {entry.at:%Y-%m-%d %H:%M} UTC; rung again"
+                if now - latest.at > due.LATE:
+                    text = f"due since {latest.at:%Y-%m-%d %H:%M} UTC; rung again"
                     journal.write([Event(Name.STACK_OVERDUE, stack, text=text)])
         return rung
 
@@ -143,12 +147,21 @@ class Sweeps:
                 await self.bell.ring(Queue.NOTIFY, f"{row.partition}|{row.key}")
 
 
+def _entry_to_ring(found: Sequence[due.Due], agenda: Agenda | None, now: datetime) -> due.Due | None:
+    """Give the latest of a stack's entries to ring on, oldest first; None where the stack needs no pass."""
+    if agenda is None or not agenda.due(now):
+        return None
+    waiting = [entry for entry in found if agenda.is_news or not _is_answered(entry, agenda)]
+    return waiting[-1] if waiting else None
+
+
 def _is_stale(entry: due.Due, agenda: Agenda | None, now: datetime) -> bool:
     """Whether an entry has had its day: a pass has ended since, or nothing has come of it for a while.
 
     Entries are noted before the row that they are about. One that is not due may be ahead of a row being written.
     """
-    return entry.at <= now - ROW_FOLLOWS_WITHIN or _is_answered(entry, agenda)
+    overtaken = agenda is None or not agenda.due(now)
+    return _is_answered(entry, agenda) or (overtaken and entry.at <= now - ROW_FOLLOWS_WITHIN)
 
 
 def _is_answered(entry: due.Due, agenda: Agenda | None) -> bool:

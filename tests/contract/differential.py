@@ -117,7 +117,8 @@ async def compare_bells(chance: random.Random, real: Real, steps: int = STEPS) -
             await side.bell.ring(queue, f"ring {number}", after)
         if chance.random() < LISTENS:
             queue = chance.choice(list(Queue))
-            assert sorted(await twin.heard(queue)) == sorted(await real.heard(queue)), (number, queue)
+            said, heard = sorted(await twin.heard(queue)), sorted(await real.heard(queue))
+            assert said == heard, (number, queue, said, heard)
 
 
 async def differ(connection: str, seed: int) -> None:

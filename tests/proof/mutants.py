@@ -464,6 +464,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "a lost message costs a sweep and no more",
     ),
     Mutant(
+        "a sweep keeps a stack's latest entry only",
+        "lifecycle.sweeps:Sweeps._ring",
+        "if entry is not latest and _is_stale(entry, agenda, now):",
+        "if entry is not found[-1]:",
+        scenarios.a_sweep_in_the_midst_of_each_save,
+        "a sweep leaves what a pass relies on",
+    ),
+    Mutant(
         "what is seen under a claim is not booked",
         "lifecycle.reconcile:Reconciler._begin",
         "turn.saw({part.key: seen})",

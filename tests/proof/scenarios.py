@@ -19,6 +19,7 @@ from lifecycle.prices import DEFAULT_BOOK
 from lifecycle.refusals import Forbidden, Taken
 from sandbox.arm.admission import NotAdmitted
 from sandbox.arm.switches import Switches
+from tests.proof.perils import effect_of
 from tests.proof.stage import (
     ADDRESS,
     ALICES,
@@ -103,6 +104,29 @@ async def a_life_by_sweeps_alone() -> None:
             await world.pass_by(minutes=5)
             await world.sweeps.sweep()
             await world._deliver()
+
+
+async def a_sweep_in_the_midst_of_each_save() -> None:
+    """Passes take a minute, a sweep comes by as each is about to store its status, and all but its rings are lost."""
+    world = Walked(timers=False)
+    commit = world.tables.commit
+
+    async def watched(table: Table, partition: str, changes: Sequence[Change]) -> dict[str, str]:
+        if effect_of(table, changes) == "save":
+            world.clock.advance_to(world.now + timedelta(minutes=1))
+            await world.sweeps.sweep()
+        return await commit(table, partition, changes)
+
+    world.tables.commit = watched  # type: ignore[method-assign]
+    await world.ask(hours=48)
+    for _ in range(MOST_SWEEPS):
+        world.bell.rings.clear()
+        await world.pass_by(minutes=5)
+        await world.sweeps.sweep()
+        await world._deliver()
+        if await world.phase(ALICES) == "ready":
+            return
+    holds("a sweep leaves what a pass relies on", False, await world.phase(ALICES))
 
 
 async def a_machine_stopped_by_the_clock() -> None:

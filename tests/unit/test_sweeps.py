@@ -63,13 +63,20 @@ class House:
     async def read(self) -> datetime:
         return self.now
 
-    async def has_stack(self, name: str, at: datetime | None, *boxes: BoxIntent, note: bool = True) -> None:
+    async def has_stack(
+        self,
+        name: str,
+        at: datetime | None,
+        *boxes: BoxIntent,
+        note: bool = True,
+        passed_at: datetime | None = None,
+    ) -> None:
         """Have a stack that looks again at an instant; what people want of it is known to its last pass."""
         intents = [Put(row_of("intent", STACK)), *(Put(row_of(f"{BOX_ROW}{box.name}", box)) for box in boxes)]
         await self.tables.commit(Table.STACKS, name, intents)
         agenda = await read_agenda(self.tables, self.sweeps.timetable, name)
         assert agenda is not None
-        status = StackStatus(revision=agenda.revision, look_again_at=at)
+        status = StackStatus(revision=agenda.revision, look_again_at=at, passed_at=passed_at)
         await self.tables.commit(Table.STACKS, name, [Put(status_row(status))])
         if at is not None and note:
             await due.note(self.tables, due.Due(at, name))
@@ -168,12 +175,33 @@ async def test_a_ring_that_was_answered_hinders_no_other(house: House) -> None:
     assert await due.may_ring(house.tables, rung, later, later)
 
 
-async def test_of_many_entries_of_one_stack_the_latest_is_rung_and_the_rest_vanish(house: House) -> None:
+async def test_of_many_entries_of_one_stack_the_latest_is_rung_and_the_rest_vanish_once_a_pass_has_answered_them(
+    house: House,
+) -> None:
     await house.has_stack("main", NOON)
-    for minutes in range(1, 9):
-        await due.note(house.tables, due.Due(NOON - minutes * MINUTE, "main"))
+    earlier = [NOON - minutes * MINUTE for minutes in (90, 2, 1)]
+    for at in earlier:
+        await due.note(house.tables, due.Due(at, "main"))
     assert await house.sweeps.sweep() == 1
-    assert [entry.at for entry in await house.entries()] == [NOON]
+    rung = {entry.at: entry.rung_real_at is not None for entry in await house.entries()}
+    assert rung == {NOON: True, **dict.fromkeys(earlier, False)}
+    await house.has_stack("main", NOON + DAY, passed_at=NOON)
+    assert await house.sweeps.sweep() == 0
+    assert [entry.at for entry in await house.entries()] == [NOON, NOON + DAY]
+
+
+async def test_a_pass_finds_the_entry_that_it_relies_on_though_a_sweep_came_by_before_it_was_stored(
+    house: House,
+) -> None:
+    claim_at, again_at = NOON, NOON - MINUTE
+    await house.has_stack("main", claim_at)
+    await due.note(house.tables, due.Due(again_at, "main"))
+    await house.sweeps.sweep()
+    await house.has_stack("main", again_at, note=False)
+    await due.forget(house.tables, due.Due(claim_at, "main"))
+    house.rung()
+    house.now += MINUTE
+    assert await house.sweeps.sweep() == 1
 
 
 async def test_a_wish_that_no_pass_has_seen_is_due_whatever_the_status_says(house: House) -> None:
