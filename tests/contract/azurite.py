@@ -26,11 +26,16 @@ def missing() -> str | None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Run Azurite in memory on free ports; gives its connection string, and stops it in the end."""
+def running(folder: Path, *, on_disk: bool = False) -> Iterator[str]:
+    """Run Azurite on free ports; gives its connection string, and stops it in the end.
+
+    In memory it now and then loses a message that is sent while it collects its garbage, which it does every minute:
+    who counts messages for longer has it keep them in ``folder``.
+    """
     ports = _free_ports(3)
     names = ("blob", "queue", "table")
-    command = ["node", str(SCRIPT), "--inMemoryPersistence", "--skipApiVersionCheck", "--silent", "--disableTelemetry"]
+    command = ["node", str(SCRIPT), "--skipApiVersionCheck", "--silent", "--disableTelemetry"]
+    command += ["--location", str(folder)] if on_disk else ["--inMemoryPersistence"]
     for name, port in zip(names, ports, strict=True):
         command += [f"--{name}Host", "127.0.0.1", f"--{name}Port", str(port)]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)

@@ -149,6 +149,6 @@ def run_differential(n: int, seed: int = 0) -> int:
         for each in range(seed, seed + n):
             await differ(connection, each)
 
-    with tempfile.TemporaryDirectory() as folder, azurite.running(Path(folder)) as connection:
+    with tempfile.TemporaryDirectory() as folder, azurite.running(Path(folder), on_disk=True) as connection:
         asyncio.run(all_of_them(connection))
     return 2 * n * STEPS
