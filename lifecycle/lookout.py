@@ -56,7 +56,7 @@ class Lookout:
     async def _poll_one(self, turn: Turn, operation: Operation) -> None:
         """Ask once how an operation goes. A token is a hint: in any trouble the look tells the truth."""
         if operation.token is None:
-            turn.unheard(operation)
+            turn.unheard(operation, lost=True)
             turn.end(operation, "seen by look", "its worker was lost after the claim")
             return
         turn.accepted(operation, turn.now)  # a worker that died right after it stored the token told the books nothing

@@ -257,7 +257,26 @@ class OpenMeter:
     seen: bool = True
     """False from the claim to the first sighting: it may come to nothing, and then it never was."""
     unsure: bool = False
-    """Whether the request was sent, or may have been, and nobody heard what Azure said to it."""
+    """Whether Azure may have begun to make it, and nobody can tell."""
+    lost: bool = False
+    """Whether the worker that claimed it was lost, and with it its look at what stood there under the claim."""
+    failed: bool = False
+    """Whether Azure once was through with making it, badly: it may bill from then on, however it is made again."""
+
+    @property
+    def supposed(self) -> bool:
+        """Whether nothing says that it ever began but a claim whose request was never sent, or was refused."""
+        return not self.seen and self.there_at is None and not self.unsure
+
+    @property
+    def may_be_older(self) -> bool:
+        """Whether what turns up may have stood there before the claim: nothing was sent, or nobody knows what was."""
+        return not self.seen and self.there_at is None and (self.lost or not self.unsure)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether Azure was never seen to be through with making it."""
+        return self.sound_at is None and not self.failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,9 @@ def may_bill(
 def was_accepted(status: StackStatus, part: str, at: datetime) -> tuple[StackStatus, tuple[MeterChange, ...]]:
     """Note that Azure had taken, by ``at``, the request on which a part began to bill.
 
-    That says nothing of a disk, which comes some time after its machine's request was taken.
+    A disk comes some time after its machine's request was taken, and nobody can tell whether it did before it is seen.
     """
+    status = may_have_been_accepted(status, part)
     meters, changes = dict(status.meters), []
     for key, meter in status.meters.items():
         owner = key.partition("|")[0]
@@ -96,12 +97,15 @@ def was_accepted(status: StackStatus, part: str, at: datetime) -> tuple[StackSta
     return replace(status, meters=meters), tuple(changes)
 
 
-def may_have_been_accepted(status: StackStatus, part: str) -> StackStatus:
-    """Note that nobody knows whether Azure took the request on which a part would have begun to bill."""
+def may_have_been_accepted(status: StackStatus, part: str, *, lost: bool = False) -> StackStatus:
+    """Note that Azure may have taken the request on which a part, and a disk born with it, would begin to bill.
+
+    ``lost``: nobody knows what stood there under the claim either.
+    """
     unsure = {
-        key: replace(meter, unsure=True)
+        key: replace(meter, unsure=True, lost=meter.lost or lost)
         for key, meter in status.meters.items()
-        if not meter.seen and part == key.partition("|")[0]
+        if not meter.seen and part in (owner := key.partition("|")[0], _machine_of(owner))
     }
     return replace(status, meters={**status.meters, **unsure})
 
@@ -121,7 +125,8 @@ def saw_parts(
     """Take in a look at some parts. Meters follow the facts; a claim tells since when a part may have billed.
 
     ``in_flight`` are the parts with an operation under way. What is not there yet may still come of that, and of a
-    machine that Azure is seen to be making still, whatever became of the operation.
+    machine that Azure is seen to be making still, whatever became of the operation. What is there though the claim
+    cannot have brought it, or need not have, was there before: people start machines too.
     """
     claims = {op.part: op.claimed_at for op in operations if op.verb in (Verb.PUT, Verb.START)}
     meters, changes = dict(status.meters), []
@@ -137,14 +142,21 @@ def saw_parts(
             changes.append(_ended(part, meters.pop(key), now))
         for key, meter in there.items():
             before = meters.get(key)
+            unshown_at = _last_without(part, status, now)
+            if before and before.may_be_older and not may_come and unshown_at < before.claimed_at:
+                changes.append(_never_was(part, before))
+                before, began_at = None, unshown_at
+            else:
+                began_at = _claimed_at(part, claims) or unshown_at
             meters[key] = _seen_again(before, sight, now) or OpenMeter(
                 meter,
                 sight.arm_id,
-                _began_at(part, claims, status, now),
+                began_at,
                 now,
                 sound_at=now if sight.sound else None,
                 there_at=now,
                 busy_at=now if _is_unfinished(sight) else None,
+                failed=sight.sighting is Sighting.BROKEN,
             )
             if before is None or replace(before, last_seen_at=meters[key].last_seen_at) != meters[key]:
                 changes.append(MeterChange(part, meters[key]))
@@ -162,7 +174,7 @@ def still_at_work(status: StackStatus, operation: Operation, now: datetime) -> S
     """
     meters = {
         key: replace(meter, busy_at=now)
-        if meter.sound_at is None
+        if meter.unfinished
         and meter.claimed_at == operation.claimed_at
         and operation.part in (owner := key.partition("|")[0], _machine_of(owner))
         else meter
@@ -197,15 +209,15 @@ def _seen_again(before: OpenMeter | None, sight: Seen, now: datetime) -> OpenMet
     """Bring a meter up to date that was open already."""
     if before is None:
         return None
-    unfinished = before.sound_at is None and _is_unfinished(sight)
     return replace(
         before,
         arm_id=sight.arm_id,
         last_seen_at=before.last_seen_at if _may_have_stopped_billing(sight) else now,
         sound_at=before.sound_at or (now if sight.sound else None),
         there_at=before.there_at or now,
-        busy_at=now if unfinished else before.busy_at,
+        busy_at=now if before.unfinished and _is_unfinished(sight) else before.busy_at,
         seen=True,
+        failed=before.failed or sight.sighting is Sighting.BROKEN,
     )
 
 
@@ -220,25 +232,31 @@ def _is_unfinished(sight: Seen) -> bool:
 
 
 def _ended(part: str, meter: OpenMeter, now: datetime) -> MeterChange:
-    """Close a meter. What was refused and never seen never was: it ends as it began.
+    """Close a meter.
 
     What was accepted, or may have been, and came to nothing or is gone before anybody saw it, may have billed all the
     while.
     """
-    if not meter.seen and meter.there_at is None and not meter.unsure:
-        return MeterChange(part, meter, meter.claimed_at, meter.claimed_at)
-    return MeterChange(part, meter, meter.last_seen_at, now)
+    return _never_was(part, meter) if meter.supposed else MeterChange(part, meter, meter.last_seen_at, now)
 
 
-def _began_at(part: str, claims: Mapping[str, datetime], status: StackStatus, now: datetime) -> datetime:
-    """Since when a part may have billed that was not metered yet.
+def _never_was(part: str, meter: OpenMeter) -> MeterChange:
+    """Take back a meter that only a claim spoke for: it ends as it began."""
+    return MeterChange(part, meter, meter.claimed_at, meter.claimed_at)
 
-    Our own claim where there is one (an OS disk comes with its VM); else the last look that did not show it.
+
+def _claimed_at(part: str, claims: Mapping[str, datetime]) -> datetime | None:
+    """Say when we claimed what a part bills: an OS disk comes with its machine."""
+    return claims.get(part) or claims.get(_machine_of(part))
+
+
+def _last_without(part: str, status: StackStatus, now: datetime) -> datetime:
+    """Say when a part was last looked at that is not metered yet: what it bills began later.
+
     Only stored instants are used, so that a pass repeated after a crash opens the very same meter.
     """
-    claim = claims.get(part) or (claims.get(part.replace("disk!", "vm!")) if part.startswith("disk!") else None)
     before = status.parts.get(part)
-    return claim or (before.seen_at if before and before.seen_at else None) or status.looked_at or now
+    return (before.seen_at if before and before.seen_at else None) or status.looked_at or now
 
 
 def _cured(verb: Verb, seen: Seen | None) -> bool:

@@ -69,7 +69,6 @@ CAREFUL = Caution()
 HANG_UP_WITHIN = timedelta(seconds=10)
 """Real time after the claim in which sessions may still be ended: a stalled worker must not act late."""
 BEGINS_PER_PASS = 20
-ENDS_A_METER = (Verb.DELETE, Verb.DEALLOCATE)
 
 
 class Reconciler:
@@ -494,8 +493,8 @@ def _was_announced(known: BoxStatus) -> bool:
 def guard(begin: Begin, fresh: Seen, recorded: Seen | None) -> str | None:
     """Say why a mutation must not be sent, or None: recorded id and fresh tags must both say that it is ours.
 
-    Something absent may be created; something there may only be changed when it is ours, and ended when what it
-    bills is on the books: a machine that somebody has just started is decided on anew.
+    Something absent may be created; something there may only be changed when it is ours, and what it bills is on the
+    books: a machine that somebody has just started is decided on anew.
     """
     if recorded is None or recorded.arm_id != begin.part.arm_id:
         return "its id is not the recorded one"
@@ -505,7 +504,7 @@ def guard(begin: Begin, fresh: Seen, recorded: Seen | None) -> str | None:
         return "it is gone already"
     if begin.verb is Verb.PUT and fresh.stands is not recorded.stands:
         return "it changed since it was looked at"
-    if begin.verb in ENDS_A_METER and fresh.meters != recorded.meters:
+    if begin.verb is not Verb.TAG and fresh.meters != recorded.meters:
         return "what it bills has changed since it was looked at"
     return None
 

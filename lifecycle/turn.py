@@ -105,10 +105,10 @@ class Turn:
             self.status, meters = was_accepted(self.status, operation.part, at)
             self.meters += meters
 
-    def unheard(self, operation: Operation) -> None:
-        """Note that nobody knows what Azure said to a request, if it was sent at all."""
+    def unheard(self, operation: Operation, *, lost: bool = False) -> None:
+        """Note that nobody knows what Azure said to a request, nor, if ``lost``, what stood there before it."""
         if operation.verb in BEGINS_A_METER:
-            self.status = may_have_been_accepted(self.status, operation.part)
+            self.status = may_have_been_accepted(self.status, operation.part, lost=lost)
 
     def keep(self, operation: Operation, wait: timedelta, silences: int = 0) -> None:
         """Go on with an operation, and ask it again after ``wait``."""

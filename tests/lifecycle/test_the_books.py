@@ -129,6 +129,19 @@ async def test_a_machine_started_by_hand_just_before_its_end_is_on_the_books() -
     assert [row.values["reason"] for row in ended] == ["what it bills has changed since it was looked at"]
 
 
+async def test_a_machine_started_by_hand_just_before_its_window_is_on_the_books_from_then() -> None:
+    world = World()
+    where = await world.ask(hours=48)
+    await world.until_phase(where, "ready")
+    await world.commands.park(ALICE, where, "", match=None)
+    await world.until_phase(where, "parked")
+    await world.pass_until(world.start + timedelta(hours=22, minutes=50))
+    world.arm.humans.start(_vm(world))
+    await world.pass_by(hours=2)
+    assert world.truth()["vm.Standard_D2s_v5"] > 0
+    await _check(world, slack_hours=1.0)
+
+
 def _vm(world: World) -> str:
     return str(world.resources()["virtualMachines/jb-main_alice-vm"]["id"])
 

@@ -33,10 +33,12 @@ from lifecycle.observation import (
     connected,
     level_of,
     may_bill,
+    may_have_been_accepted,
     saw_counts,
     saw_no_door,
     saw_parts,
     saw_sessions,
+    still_at_work,
     stirred,
     was_accepted,
 )
@@ -85,6 +87,18 @@ def test_what_is_first_seen_while_it_is_deleted_may_have_been_finished_long_befo
     before = claimed(BASTION)
     status, _ = saw_parts(before, {BASTION: leaving}, [], NOON)
     assert status.meters[f"{BASTION}|bastion.basic"].busy_at is None
+
+
+def test_what_failed_once_is_not_unfinished_while_it_is_made_again() -> None:
+    """Azure may bill what it made badly, and did from when it was through with it."""
+    made = claim(BASTION, at("11:50"))
+    seen = billing(BASTION, "bastion.basic")[BASTION]
+    status, _ = saw_parts(claimed(BASTION), {BASTION: replace(seen, sighting=Sighting.BUSY)}, [made], NOON)
+    status, _ = saw_parts(status, {BASTION: replace(seen, sighting=Sighting.BROKEN)}, [], at("12:01"))
+    again = {BASTION: replace(seen, sighting=Sighting.BUSY)}
+    status, _ = saw_parts(status, again, [claim(BASTION, at("13:00"))], at("13:01"))
+    status = still_at_work(status, made, at("13:02"))
+    assert status.meters[f"{BASTION}|bastion.basic"].busy_at == NOON
 
 
 def test_a_meter_closes_between_the_last_sighting_and_the_absence() -> None:
@@ -144,6 +158,43 @@ def test_what_was_accepted_and_is_gone_before_anybody_saw_it_may_have_billed_unt
     status, _ = was_accepted(claimed(BASTION), BASTION, at("11:51"))
     _, (change,) = saw_parts(status, gone(BASTION), [], NOON)
     assert (change.closed_seen_at, change.closed_absent_at) == (at("11:50"), NOON)
+
+
+def test_the_disk_of_a_machine_that_azure_took_may_have_come_and_gone_before_anybody_looked() -> None:
+    status, _ = was_accepted(claimed(VM.key), VM.key, at("11:51"))
+    _, changes = saw_parts(status, {**gone(VM.key), **gone(DISK.key)}, [], NOON)
+    (disk,) = [change for change in changes if change.part == DISK.key]
+    assert (disk.closed_seen_at, disk.closed_absent_at) == (at("11:50"), NOON)
+
+
+def test_the_disk_of_a_machine_of_which_nobody_heard_may_have_come_and_gone_before_anybody_looked() -> None:
+    status = may_have_been_accepted(claimed(VM.key), VM.key)
+    _, changes = saw_parts(status, {**gone(VM.key), **gone(DISK.key)}, [], NOON)
+    assert {change.part: change.closed_absent_at for change in changes} == {VM.key: NOON, DISK.key: NOON}
+
+
+def test_what_is_there_under_a_claim_that_was_never_sent_has_billed_since_the_last_look_that_did_not_show_it() -> None:
+    unsent = claim(BASTION, at("11:50"))
+    status, changes = saw_parts(claimed(BASTION), billing(BASTION, "bastion.basic"), [unsent], NOON)
+    assert [(change.open.claimed_at, change.closed_absent_at) for change in changes] == [
+        (at("11:50"), at("11:50")),
+        (at("11:00"), None),
+    ]
+    assert status.meters[f"{BASTION}|bastion.basic"].claimed_at == at("11:00")
+
+
+def test_what_is_there_after_its_worker_was_lost_may_have_been_there_before_the_claim() -> None:
+    lost = may_have_been_accepted(claimed(BASTION), BASTION, lost=True)
+    status, _ = saw_parts(lost, billing(BASTION, "bastion.basic"), [], NOON)
+    assert status.meters[f"{BASTION}|bastion.basic"].claimed_at == at("11:00")
+    _, (change,) = saw_parts(lost, gone(BASTION), [], NOON)
+    assert (change.closed_seen_at, change.closed_absent_at) == (at("11:50"), NOON)
+
+
+def test_what_is_there_after_a_reply_was_lost_has_billed_since_the_claim_at_most() -> None:
+    unheard = may_have_been_accepted(claimed(BASTION), BASTION)
+    status, _ = saw_parts(unheard, billing(BASTION, "bastion.basic"), [], NOON)
+    assert status.meters[f"{BASTION}|bastion.basic"].claimed_at == at("11:50")
 
 
 @pytest.mark.parametrize(
