@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -13,7 +14,7 @@ from lifecycle import ledger
 from lifecycle.blueprint import BASTION
 from lifecycle.commands import Where
 from lifecycle.costs import report
-from lifecycle.meters import Books
+from lifecycle.meters import Books, Meter
 from lifecycle.model import Level, Sighting, Verb
 from lifecycle.people import Person, Role
 from lifecycle.ports import Table
@@ -47,6 +48,8 @@ class Calm:
         self.storm = storm
         self.orphans = 0
         self.converged_after = timedelta()
+        self.since_at = storm.draw.start
+        """When the faults stopped."""
 
     async def settle(self) -> None:
         """Stop the faults, require convergence, check everything, take all down and check that nothing is left."""
@@ -55,6 +58,7 @@ class Calm:
         living = [rows for rows in self.stacks() if rows.intent is not None]
         storm.portal.tidy({(rows.name, box) for rows in living for box in ("", *rows.boxes) if not _is_over(rows, box)})
         storm.watch.note("the faults stop")
+        self.since_at = storm.now()
         storm.spawn(storm._often(144, lambda: storm.people.call("look", storm.people._nothing)))
         self.converged_after = await self._until("converge", self.troubles)
         self._check_promises()
@@ -94,6 +98,8 @@ class Calm:
             status = rows.status.value
             if rows.intent is None:
                 continue
+            if status.looked_at is None or status.looked_at < self.since_at:
+                found.append(f"{rows.name}: nobody has looked at all of it since the faults stopped")
             found += _unfinished(rows, now)
             wanted = bool(status.needs)
             for name in rows.boxes:
@@ -227,7 +233,7 @@ class Calm:
         """The true hours of each resource lie between the least and the most of the books, by every rule of billing."""
         storm = self.storm
         since_at, until_at = storm.draw.start - timedelta(days=1), storm.now() + timedelta(seconds=1)
-        books = await ledger.read(storm.tables)
+        books = await self._books()
         self._check_sums(books, since_at, until_at)
         switches = storm.arm.switches
         kept = switches.billing_quantum, switches.billing_start
@@ -236,6 +242,17 @@ class Calm:
                 switches.billing_quantum, switches.billing_start = quantum, start
                 self._check_brackets(books, quantum, start, since_at, until_at)
         switches.billing_quantum, switches.billing_start = kept
+
+    async def _books(self) -> Books:
+        """Read the books; what runs carries its last sighting, as it does in the copies that bills are made of."""
+        books = await ledger.read(self.storm.tables)
+        copies = (await ledger.facts(self.storm.tables, self.storm.now())).meters
+        seen = {_interval(each): each.closed_seen_at for each in copies if each.closed_absent_at is None}
+        meters = (
+            each if each.closed_absent_at else replace(each, closed_seen_at=seen.get(_interval(each)))
+            for each in books.meters
+        )
+        return replace(books, meters=tuple(meters))
 
     def _check_sums(self, books: Books, since_at: datetime, until_at: datetime) -> None:
         now = self.storm.now()
@@ -309,6 +326,10 @@ class Calm:
 
 def _is_over(rows: StackRows, box: str) -> bool:
     return box in rows.boxes and rows.is_gone(box)
+
+
+def _interval(meter: Meter) -> tuple[str, str, str, datetime]:
+    return meter.stack, meter.part, meter.meter, meter.opened_claimed_at
 
 
 def _place(interval: Interval) -> tuple[str, str]:
