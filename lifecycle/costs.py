@@ -274,7 +274,10 @@ class Course:
 
 
 def course(books: Books, book: PriceBook, period: _Interval, now: datetime, rule: Rule, zone: tzinfo) -> Course:
-    """Cut facts once for all instants from ``now`` until something changes by itself: a day, a price, who shares."""
+    """Cut facts once for all instants from ``now`` until something changes by itself: a day, a price, who shares.
+
+    Where something changes at ``now``, that is this instant only: what runs until then goes on differently after it.
+    """
     tenants, connected = _by_stack(tenants_once(books.tenancies)), _by_stack(books.connections)
     through = defaultdict(list)
     for tenancy in (each for each in tenants_once(books.tenancies) if each.door):
@@ -294,7 +297,7 @@ def course(books: Books, book: PriceBook, period: _Interval, now: datetime, rule
         sharing = sharings[kind]
         ahead += rates.changes(meter)
         found.add(meter, sharing, days, rates, period, rule, ahead)
-    found.until_at = min(at for at in ahead if at > now)
+    found.until_at = min(max(at, now + _TICK) for at in ahead if at >= now)
     return found
 
 

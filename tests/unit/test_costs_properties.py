@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lifecycle.costs import GROUPINGS, CostRow, Meter, Quantum, Rule, Tenancy, cells, course, report
 from lifecycle.meters import Books, Start
 from lifecycle.prices import DEFAULT_BOOK
-from tests.strategies import instants, meters, tenancies
+from tests.strategies import EPOCH, instants, meters, tenancies
 
 LONDON = ZoneInfo("Europe/London")  # its clocks go forward among the drawn instants
 EVER = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
@@ -88,7 +88,13 @@ def test_no_row_is_empty_negative_or_below_its_least(
     assert all(row.hours >= row.least_hours >= 0 for row in found)
 
 
+AT_ONCE = EPOCH + timedelta(seconds=1)
+DOOR = Meter("main", None, None, "bastion", "bastion.basic", "/door", EPOCH, EPOCH)
+COMERS = [Tenancy("main", box, box, None, from_at) for box, from_at in (("ada", EPOCH), ("bob", AT_ONCE))]
+
+
 @given(ledgers, tenants, st.sampled_from(Quantum), st.sampled_from(Start), instants, st.tuples(instants, instants))
+@example([DOOR], COMERS, Quantum.SECOND, Start.UNKNOWN, AT_ONCE, EVER)  # bob comes at the very instant of the question
 @settings(deadline=None)
 def test_facts_cut_once_say_the_same_of_any_later_instant_as_cut_anew(
     ledger: list[Meter],
