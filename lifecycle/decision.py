@@ -256,7 +256,7 @@ def _still_in_the_way(case: Case, targets: Mapping[str, Target], parts: Mapping[
 
 
 def _may_be_tried(verb: Verb, part: Part, seen: Seen) -> bool:
-    """Whether a plan could name this verb for the part; what is not needed now is mended only where it drifted."""
+    """Whether a plan could name this verb for the part: of what is not needed now, only rules are mended."""
     match verb:
         case Verb.DELETE | Verb.TAG:
             return seen.stands
@@ -265,7 +265,7 @@ def _may_be_tried(verb: Verb, part: Part, seen: Seen) -> bool:
         case Verb.DEALLOCATE:
             return part.running is False
         case _:
-            return part.want is Want.PRESENT or (seen.stands and bool(seen.drift))
+            return part.want is Want.PRESENT or (part.kind is Kind.NSG and seen.stands and bool(seen.drift))
 
 
 def _door_wanted(case: Case, levels: Mapping[str, Level], activities: Mapping[str, Activity]) -> bool:

@@ -261,6 +261,17 @@ def test_a_refusal_cuts_nobody_off(part: str, *, unread: bool) -> None:
     assert not {Verb.DELETE, Verb.DEALLOCATE} & set(verbs(found).values())
 
 
+def test_a_refusal_to_mend_what_a_parked_box_needs_no_more_is_forgotten_once_it_could_be_tried_again() -> None:
+    parked = replace(LONG, parked_at=at("11:30"))
+    status = status_of(parked)
+    drifted = {"shutdown!one": replace(status.parts["shutdown!one"], drift=("properties.status",))}
+    due = replace(refused(takes_down=False), retry_at=NOON)
+    status = replace(status, parts={**status.parts, **drifted}, blocks={"shutdown!one": due})
+    assert decided(parked, status=status).status.blocks == {}
+    early = replace(status, blocks={"shutdown!one": refused(takes_down=False)})
+    assert set(decided(parked, status=early).status.blocks) == {"shutdown!one"}
+
+
 def test_a_short_wait_is_not_shown_to_people() -> None:
     short = replace(refused(takes_down=False), shown=False)
     status = replace(without(status_of(LONG), BASTION), blocks={BASTION: short})
