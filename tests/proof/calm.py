@@ -98,7 +98,8 @@ class Calm:
             status = rows.status.value
             if rows.intent is None:
                 continue
-            if status.looked_at is None or status.looked_at < self.since_at:
+            stands = any(seen.stands for seen in status.parts.values())
+            if stands and (status.looked_at is None or status.looked_at < self.since_at):
                 found.append(f"{rows.name}: nobody has looked at all of it since the faults stopped")
             found += _unfinished(rows, now)
             wanted = bool(status.needs)

@@ -145,7 +145,7 @@ class RoughTransport(InProcessTransport):
 
     async def _be_under_way(self) -> None:
         drawn = self._weather.rng.random()
-        if drawn < self._weather.rates.slow:
+        if self._weather.raging and drawn < self._weather.rates.slow:
             await asyncio.sleep(self._weather.rng.uniform(0.01, LONGEST_WAY_SECONDS))
         else:
             await asyncio.sleep(0)
