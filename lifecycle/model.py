@@ -315,6 +315,8 @@ class BoxStatus:
     """When a person could first get in: the lease counts from here."""
     ready_at: datetime | None = None
     """When it last became open after not being so."""
+    last_open_at: datetime | None = None
+    """When it was last seen open."""
     lease_until: datetime | None = None
     last_active_at: datetime | None = None
     """The end of the latest session on it, or the latest sighting of one."""

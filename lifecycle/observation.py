@@ -474,6 +474,7 @@ def box_seen(status: StackStatus, box: BoxIntent, now: datetime, *, borrowed: bo
         known,
         level=level,
         ready_at=now if opened else known.ready_at,
+        last_open_at=now if level is Level.OPEN else known.last_open_at,
         first_ready_at=known.first_ready_at or (now if opened else None),
         connected=count,
         last_active_at=now if count or known.connected or counted else known.last_active_at,

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from lifecycle.detour import Detour
 from lifecycle.habit import is_habit
-from lifecycle.lead import DEFAULT_LEAD, LONGEST_LEAD
+from lifecycle.lead import DEFAULT_LEAD
 from lifecycle.model import Active, Activity, BoxIntent, BoxStatus, Idle, Level, Policy, Unknown, Warned, require_aware
 from lifecycle.schedule import Schedule, Span
 
@@ -118,11 +118,10 @@ class _Case:
         passed = [cause for cause in causes if cause is not None and cause <= self.now]
         return max(passed, default=self.box.wanted_from_at)  # the clock that wrote the wish may be ahead of ours
 
-    @property
-    def head_start(self) -> timedelta:
-        """How long before the latest reason to open the box may have been opened for it."""
-        prewarmed = self.policy.prewarm and self.span.open and self.asked_at == self.span.since_at
-        return LONGEST_LEAD if prewarmed or self.asked_at == self.box.start_at else timedelta()
+    def was_open_since(self, instant: datetime) -> bool:
+        """Say whether the box is open, or was at ``instant`` or later."""
+        last_open_at = self.known.last_open_at
+        return self.known.level is Level.OPEN or (last_open_at is not None and last_open_at >= instant)
 
     def begun_at(self, opens_at: datetime) -> datetime:
         """When a window's box is begun: as it opens, or before, where the house and a habit say so."""
@@ -379,18 +378,20 @@ def _unattended(case: _Case) -> Target | None:
 def _idle(case: _Case) -> Target | None:
     """Close the door of a box that nobody uses; the machine runs on, since long jobs must live.
 
-    The limit is armed once the box has been open in this opening: a door still being built is not idle.
+    The limit is armed once the box has been open in this opening: a door still being built is not idle, and one
+    that stood already when somebody asked again, or the hours began, is shut like any other. What was shut in this
+    opening, for whatever reason, is not opened again by itself.
     """
     if not isinstance(case.activity, Idle):
         return None
     ready_at, asked_at = case.known.ready_at, case.asked_at
-    is_open = case.known.level is Level.OPEN
-    if ready_at is None or not (is_open or ready_at >= asked_at - case.head_start):
+    if ready_at is None or not case.was_open_since(asked_at):
         return None
     idle_from = max(ready_at, asked_at, case.activity.since_at)
     limit_at = idle_from + case.policy.idle_limit
     closes_at = _closes_at(case)
-    if case.now < limit_at:
+    is_shut = case.known.target is Level.WARM and case.known.level is not Level.OPEN
+    if case.now < limit_at and not is_shut:
         changes = min(instant for instant in (limit_at, _next_change(case)) if instant)
         return Target(Level.OPEN, f"open; nobody connected since {idle_from:%H:%M} UTC", changes, runs_until=closes_at)
     reason = (

@@ -80,7 +80,7 @@ BOX = BoxIntent(
     ssh_public_key="ssh-ed25519 AAAA alice",
 )
 UNBUILT = BoxStatus("first")
-READY = BoxStatus("first", level=Level.OPEN, first_ready_at=at("09:00"), ready_at=at("09:00"))
+READY = BoxStatus("first", level=Level.OPEN, first_ready_at=at("09:00"), ready_at=at("09:00"), last_open_at=at("09:00"))
 """Asked for at 08:50, ready at 09:00."""
 
 

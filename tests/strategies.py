@@ -194,11 +194,14 @@ def box_statuses(draw: st.DrawFn, box: BoxIntent, policy: Policy) -> BoxStatus:
     if draw(st.booleans()):
         return BoxStatus(box.incarnation)
     first = box.wanted_from_at + timedelta(minutes=draw(st.sampled_from((5, 10, 60))))
+    ready = first + timedelta(minutes=draw(st.sampled_from((0, 5, 600))))
     known = BoxStatus(
         box.incarnation,
         level=draw(st.sampled_from(Level)),
         first_ready_at=first,
-        ready_at=first + timedelta(minutes=draw(st.sampled_from((0, 5, 600)))),
+        ready_at=ready,
+        last_open_at=ready + timedelta(minutes=draw(st.sampled_from((0, 20, 600)))),
+        target=draw(st.sampled_from(Level)),
         used_on=draw(st.sampled_from(((), _EVERY_DAY))),
     )
     if draw(st.booleans()):

@@ -179,6 +179,31 @@ async def test_who_comes_in_while_the_door_is_closing_keeps_it_open() -> None:
     assert {rule["name"] for rule in rules} == {"allow-bastion-in", "deny-ssh-rdp-in"}
 
 
+async def test_the_door_of_a_box_that_was_woken_while_it_was_open_goes_as_the_hold_ends_and_comes_not_back() -> None:
+    world = World()
+    where = await world.ask()
+    await world.until_phase(where, "ready")
+    await world.pass_by(minutes=10)
+    await world.commands.wake(ALICE, where, 1, "", match=None, key=None)
+    await world.pass_by(minutes=59)
+    assert world.resources().keys() >= DOOR
+    await world.pass_by(minutes=16)
+    assert not world.resources().keys() & DOOR
+    await world.pass_by(hours=3)
+    assert not world.resources().keys() & DOOR
+
+
+async def test_a_door_that_stood_before_the_hours_began_goes_when_nobody_has_used_it_in_them() -> None:
+    world = World()
+    where = await world.ask(hours=48)
+    await world.until_phase(where, "ready")
+    await world.pass_until(world.start.replace(hour=6) + timedelta(days=1))
+    await world.commands.wake(ALICE, where, 3, "", match=None, key=None)
+    await world.until_phase(where, "ready")
+    await world.pass_until(world.start.replace(hour=9, minute=15) + timedelta(days=1))
+    assert not world.resources().keys() & DOOR
+
+
 async def test_two_people_share_a_door_and_one_leaving_does_not_shut_it() -> None:
     world = World()
     alice = await world.ask()

@@ -126,7 +126,7 @@ class Calm:
         return found
 
     async def _check_steadiness(self) -> None:
-        """A steady state makes no mutation; where the hours changed something meanwhile, it was none."""
+        """A steady state makes no mutation; where the hours changed something, or anybody asked, it was none."""
         storm = self.storm
         before, sent = self._targets(), self._sent()
         blocks = any(rows.status.value.blocks for rows in self.stacks())
@@ -140,6 +140,7 @@ class Calm:
     def _targets(self) -> list[str]:
         return [
             f"{rows.name}/{name} {known.target} {known.level} {known.phase} {known.incarnation} {known.connected}"
+            f" {known.asked_at}"
             for rows in self.stacks()
             for name, known in rows.status.value.boxes.items()
         ]

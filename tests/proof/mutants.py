@@ -392,6 +392,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "a lease counts from ready",
     ),
     Mutant(
+        "who is open already counts as never opened",
+        "lifecycle.target:_Case.was_open_since",
+        "last_open_at = self.known.last_open_at",
+        "last_open_at = self.known.ready_at",
+        scenarios.a_wake_of_what_is_open,
+        "what was shut is not opened again by itself",
+    ),
+    Mutant(
         "closing time asks nobody",
         "lifecycle.target:_Case.ending",
         "if isinstance(self.activity, Idle) and self.activity.sure:",

@@ -160,6 +160,15 @@ async def a_day_in_new_york() -> None:
     holds("hours are those of the schedule's zone", await world.phase(ALICES) == "parked", await world.phase(ALICES))
 
 
+async def a_wake_of_what_is_open() -> None:
+    """Somebody wakes a box that is open already, and nobody comes."""
+    world = await ready()
+    await world.pass_by(minutes=10)
+    await world.commands.wake(ALICE, ALICES, 1, "", match=None, key=None)
+    await world.pass_by(minutes=75)
+    holds("what was shut is not opened again by itself", BASTION not in world.resources())
+
+
 async def a_lease_that_ends_unseen() -> None:
     """Nothing runs while a lease comes to its end; who is inside is told first, and has the whole lead."""
     world = await ready(schedule="always", hours=2)

@@ -69,7 +69,7 @@ def test_a_morning_counts_idleness_from_the_window_and_not_from_before() -> None
     ready = replace(PARKED, level=Level.OPEN, ready_at=at("07:54"))
     for now, level in (("08:29", Level.OPEN), ("08:30", Level.WARM)):
         assert target(at(now), LONG, ready, OFFICE, Idle(at("16:00", 20)), policy).level is level
-    shut = replace(ready, level=Level.WARM)
+    shut = replace(ready, level=Level.WARM, last_open_at=at("08:30"))
     assert target(at("08:40"), LONG, shut, OFFICE, Idle(at("16:00", 20)), policy).level is Level.WARM
 
 

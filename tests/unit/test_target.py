@@ -433,6 +433,23 @@ def test_a_limit_once_announced_stays_where_it_is() -> None:
     assert found(at("10:00"), only_closes, cut).changes_at == at("18:30")
 
 
+def test_a_box_that_stood_open_when_it_was_woken_is_shut_once_and_stays_so() -> None:
+    woken = replace(BOX, woken_at=at("11:00"), hold_until=NOON)
+    shut = replace(READY, level=Level.WARM, target=Level.WARM, last_open_at=NOON)
+    assert found(at("11:59"), woken, shut, QUIET_SINCE_NINE).level is Level.OPEN
+    assert found(NOON, woken, READY, QUIET_SINCE_NINE).level is Level.WARM
+    assert found(at("12:01"), woken, shut, QUIET_SINCE_NINE).level is Level.WARM
+
+
+@pytest.mark.parametrize("left", ["09:00", "11:59"])
+def test_what_was_shut_in_this_opening_for_another_reason_is_not_opened_by_a_limit_yet_to_come(left: str) -> None:
+    seen = replace(READY, last_open_at=at("11:59"), level=Level.WARM)
+    lost, shut = seen, replace(seen, target=Level.WARM)
+    assert found(at("12:01"), known=shut, activity=Idle(at(left))).level is Level.WARM
+    assert found(at("12:01"), known=replace(lost, target=Level.OPEN), activity=Idle(at("11:59"))).level is Level.OPEN
+    assert found(at("12:01"), replace(BOX, woken_at=NOON), shut, Idle(at(left))).level is Level.OPEN
+
+
 def test_an_extension_takes_the_announced_end_back() -> None:
     told = warned_of(READY, "lease", LEASE_END)
     assert found(LEASE_END, replace(BOX, hours=10.0), told).level is Level.OPEN
@@ -447,7 +464,7 @@ def test_a_box_begun_early_counts_lease_and_idleness_from_its_start() -> None:
         ("12:58", Level.OPEN, early),
         ("13:29", Level.OPEN, early),
         ("13:30", Level.WARM, early),
-        ("13:40", Level.WARM, replace(early, level=Level.WARM)),
+        ("13:40", Level.WARM, replace(early, level=Level.WARM, last_open_at=at("13:30"))),
     ):
         assert found(at(now), later, known, Idle(at("08:50"))).level is level, now
 
@@ -486,7 +503,7 @@ def test_a_retired_box_past_its_lease_names_an_instant_that_is_still_to_come() -
 
 def test_an_idle_box_open_out_of_hours_changes_when_its_window_begins() -> None:
     early = replace(BOX, requested_at=at("06:10"))
-    ready = replace(READY, first_ready_at=at("06:20"), ready_at=at("06:20"), level=Level.WARM)
+    ready = replace(READY, first_ready_at=at("06:20"), ready_at=at("06:20"), last_open_at=at("06:50"), level=Level.WARM)
     shut = found(at("07:00"), early, ready, Idle(at("06:20")))
     assert (shut.level, shut.changes_at) == (Level.WARM, at("08:00"))
     assert found(at("08:00"), early, ready, Idle(at("06:20"))).level is Level.OPEN

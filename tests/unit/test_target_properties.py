@@ -79,7 +79,7 @@ def cases(draw: st.DrawFn) -> Drawn:
     unsaid: dict[str, Any] = {name: None for name in said if (getattr(box, name) or now) > now}
     box = replace(box, **unsaid)
     known = draw(box_statuses(box, policy))
-    now = max(now, known.ready_at or now)  # what has come to pass lies behind
+    now = max(now, known.last_open_at or now)  # what has come to pass lies behind
     if max(known.started_by_hand_at or now, known.stopped_by_hand_at or now) > now:  # nobody has seen it yet
         known = replace(known, started_by_hand_at=None, stopped_by_hand_at=None)
     given = {kind: warned for kind, warned in known.warned.items() if warned.told_at <= now}
@@ -119,6 +119,19 @@ def test_unknown_is_never_taken_for_idle(drawn: Drawn) -> None:
 def test_a_box_with_somebody_connected_stays_open_until_an_announced_limit(drawn: Drawn, activity: Activity) -> None:
     assume(drawn.built)
     assert drawn.target(activity).level is Level.OPEN or drawn.announced(drawn.now)
+
+
+@given(cases(), st.sampled_from((Idle(LONG_AGO), Idle(LONG_AGO, sure=False), Unknown("silence", LONG_AGO))))
+@settings(max_examples=100, deadline=None)
+def test_a_door_that_was_shut_is_not_opened_again_before_anything_changes(drawn: Drawn, activity: Activity) -> None:
+    assume(drawn.known.ready_at is not None)
+    box = replace(drawn.box, retired_at=None, parked_at=None, hours=14 * 24.0, until=None)
+    known = replace(drawn.known, level=Level.OPEN, target=Level.OPEN, last_open_at=drawn.now, started_by_hand_at=None)
+    stood = replace(drawn, box=box, known=known)
+    found, later = stood.target(activity), drawn.now + timedelta(seconds=20)
+    if found.level is Level.WARM and (found.changes_at is None or found.changes_at > later):
+        shut = replace(stood, known=replace(known, level=Level.WARM, target=Level.WARM))
+        assert shut.target(Idle(drawn.now), later).level is not Level.OPEN
 
 
 @given(cases(), activities)
