@@ -41,7 +41,7 @@ _CONVERTER = cattrs.Converter(omit_if_default=True, prefer_attrib_converters=Fal
 
 def instant_text(instant: datetime) -> str:
     """Write an aware instant as UTC text that sorts as it runs, e.g. ``2026-11-23T09:00:00.000000Z``."""
-    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def instant_of(text: str) -> datetime:

@@ -74,9 +74,13 @@ class Traffic:
         for watch in self.watchers:
             watch(exchange)
 
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """All exchanges kept, oldest first."""
+        return tuple(self._kept)
+
     def lines(self) -> Iterator[str]:
-        """All exchanges kept, oldest first, one JSON text each."""
-        for exchange in list(self._kept):
+        """The same, one JSON text each."""
+        for exchange in self.exchanges():
             yield exchange.line()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -183,8 +182,8 @@ class World:
 
     def requests(self) -> list[str]:
         """Everything that was asked of Azure, oldest first."""
-        sent = [json.loads(line) for line in self.arm.traffic.lines()]
-        return [f"{each['method']} {each['url'].partition('?')[0]}" for each in sent]
+        sent = (exchange.request for exchange in self.arm.traffic.exchanges())
+        return [f"{request.method} {request.url.partition('?')[0]}" for request in sent]
 
     def mutations(self) -> list[str]:
         """Everything that was asked of Azure but reads, oldest first."""
