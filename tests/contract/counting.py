@@ -47,7 +47,7 @@ async def count_on_azurite(connection: str, partition: str, times: int) -> int:
             await client.close()
 
 
-def run_counting(times: int = 2000) -> int:
+def run_counting(times: int) -> int:
     """Have eight clients count so many times each on an Azurite of their own; gives how many increments were lost."""
     with tempfile.TemporaryDirectory() as folder, azurite.running(Path(folder)) as connection:
         return CLIENTS * times - asyncio.run(count_on_azurite(connection, COUNTER, times))

@@ -227,6 +227,7 @@ def table(total: Sum, proofs: dict[str, PartResult], seed_from: int, took_second
         ("mutants killed / planted", f"{killed}/{planted}" if planted else "not part of this run"),
         ("longest convergence", f"{total.longest}"),
         ("real processes killed and survived", f"{kills}" if kills else "not part of this run"),
+        *((f"part `{name}`", proof.told()) for name, proof in sorted(proofs.items())),
         ("orphans", f"{total.orphans}"),
         ("stack-days a second and core", f"{total.stack_days / max(total.cpu_seconds, 1e-9):.2f}"),
         ("took", f"{timedelta(seconds=round(took_seconds))} on {os.cpu_count()} cores"),
@@ -262,12 +263,11 @@ def _commit() -> str:
     return found.stdout.strip()
 
 
-def write_report(text: str) -> None:
+def write_report(text: str, report: Path = REPORT) -> None:
     """Put the table between the two marks of the report."""
-    old = REPORT.read_text()
-    before, _, rest = old.partition(BEGIN)
+    before, _, rest = report.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    REPORT.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    report.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
 def replay(seed: int, tell: Callable[[str], None], *, short: bool = False) -> bool:
