@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,11 +11,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _ODD = re.compile(r"[\\\x00-\x20]")
 """A backslash, a space or a control character: parsers differ on them."""
 
-KEPT = 64
-"""Each request asks this of the host it goes to, and an app speaks to a handful."""
 
-
-@lru_cache(maxsize=KEPT)
 def is_loopback(host: str | None) -> bool:
     """Say whether a host name or address means this machine and nothing else."""
     if host is None:
