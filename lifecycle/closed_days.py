@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import date
 from functools import cache
 
+LETTERS = 2
+"""Of a country's code by ISO 3166-1 alpha-2; the library also lists longer names."""
+
 
 @cache
 def countries() -> frozenset[str]:
     """List the countries that can be named, by their ISO 3166-1 codes of two letters."""
     import holidays  # noqa: PLC0415 -- slow to load and seldom needed
 
-    return frozenset(code for code in holidays.list_supported_countries() if len(code) == 2)  # noqa: PLR2004 -- alpha-2
+    return frozenset(code for code in holidays.list_supported_countries() if len(code) == LETTERS)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from lifecycle.faults import AzureFault, Fault, Meaning
@@ -27,5 +28,5 @@ class Post:
                 status = said.status
         except (aiohttp.ClientError, TimeoutError) as silence:
             raise AzureFault(Fault(type(silence).__name__, "the notice was not taken", Meaning.RETRY)) from None
-        if status >= 400:  # noqa: PLR2004 -- HTTP's own line between yes and no
+        if status >= HTTPStatus.BAD_REQUEST:
             raise AzureFault(Fault(f"HTTP {status}", "the notice was not taken", Meaning.RETRY))
