@@ -10,7 +10,8 @@ from functools import partial
 
 from tests.contract.counting import CLIENTS, run_counting
 from tests.contract.differential import run_differential
-from tests.proof import kills, mutants, walk
+from tests.proof import kills, planting, walk
+from tests.proof.mutants import FASTEST, MUTANTS
 
 Tell = Callable[[str], None]
 Share = Callable[[Tell], "PartResult"]
@@ -45,13 +46,13 @@ class PartResult:
         return ", ".join(f"{count} {what}" for what, count in (*self.counts.items(), ("violations", self.violations)))
 
 
-def planted_bugs(scene: mutants.Scene, names: Collection[str], tell: Tell) -> PartResult:
+def planted_bugs(scene: planting.Scene, names: Collection[str], tell: Tell) -> PartResult:
     """Play a scene with each of some bugs planted, by name, and once without any, which must pass."""
-    trouble = mutants.played(scene)
+    trouble = planting.played(scene)
     if trouble:
         tell(f"{scene.__name__} fails with no bug planted: {trouble}")
-    planted = [mutant for mutant in mutants.MUTANTS if mutant.scene is scene and mutant.name in names]
-    alive = [mutant for mutant in planted if mutants.unnoticed(mutant)]
+    planted = [mutant for mutant in MUTANTS if mutant.scene is scene and mutant.name in names]
+    alive = [mutant for mutant in planted if planting.unnoticed(mutant)]
     for mutant in alive:
         tell(f"survived: {mutant.name}; plant it again: .venv/bin/python -m tests.proof.mutants '{mutant.name}'")
     killed = len(planted) - len(alive)
@@ -113,7 +114,7 @@ class Part:
 
 
 def _mutants(names: Collection[str]) -> Part:
-    scenes = dict.fromkeys(mutant.scene for mutant in mutants.MUTANTS if mutant.name in names)
+    scenes = dict.fromkeys(mutant.scene for mutant in MUTANTS if mutant.name in names)
     return Part("mutants", tuple(partial(planted_bugs, scene, names) for scene in scenes))
 
 
@@ -125,9 +126,9 @@ def _walk() -> Part:
 
 EVERY = (
     _walk(),
-    _mutants([mutant.name for mutant in mutants.MUTANTS]),
+    _mutants([mutant.name for mutant in MUTANTS]),
     Part("kills", (real_kills,), real=True),
     Part("twins", (real_storage,), real=True),
 )
-QUICK = (_mutants(mutants.FASTEST),)
+QUICK = (_mutants(FASTEST),)
 """What is left of them for somebody who wants an answer soon."""

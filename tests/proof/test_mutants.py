@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.proof.mutants import FASTEST, MUTANTS, Mutant, planted, played, unnoticed
+from tests.proof.mutants import FASTEST, MUTANTS
+from tests.proof.planting import Mutant, planted, played, unnoticed
 
 QUICK = {mutant.name: mutant for mutant in MUTANTS if mutant.name in FASTEST}
 
